@@ -1,0 +1,55 @@
+//! Sensitivity levels, in the spellings that occur.
+
+use std::borrow::Cow;
+
+/// The levels, lowest first, as Immuta writes them.
+const LEVELS: [&str; 4] = ["INDETERMINATE", "NONSENSITIVE", "SENSITIVE", "HIGHLY_SENSITIVE"];
+
+/// The level in Immuta's spelling, whatever the case and the separator (`Highly Sensitive`, `non-sensitive`).
+///
+/// A level that is not known, a number among them, stays as it is: guessing its rank could hide a sensitive query.
+pub(super) fn normalise(text: &str) -> Cow<'_, str> {
+    if LEVELS.contains(&text) {
+        return Cow::Borrowed(text);
+    }
+    let letters = |text: &str| -> String {
+        text.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_uppercase()).collect()
+    };
+    let wanted = letters(text);
+    match LEVELS.iter().find(|level| letters(level) == wanted) {
+        Some(level) => Cow::Borrowed(level),
+        None => Cow::Owned(text.trim().to_owned()),
+    }
+}
+
+/// Leaves the highest of the known levels; levels that are not known all stay.
+pub(super) fn keep_highest(levels: &mut Vec<Cow<'_, str>>) {
+    let highest = levels.iter().filter_map(|level| rank(level)).max();
+    levels.retain(|level| rank(level).is_none_or(|rank| Some(rank) == highest));
+}
+
+fn rank(level: &str) -> Option<usize> {
+    LEVELS.iter().position(|known| *known == level)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_come_to_one() {
+        for text in ["HIGHLY_SENSITIVE", "Highly Sensitive", "highly-sensitive", " highlySensitive "] {
+            assert_eq!(normalise(text), "HIGHLY_SENSITIVE", "{text}");
+        }
+        assert_eq!(normalise("Non Sensitive"), "NONSENSITIVE");
+        assert_eq!(normalise("3"), "3");
+        assert_eq!(normalise("restricted"), "restricted");
+    }
+
+    #[test]
+    fn the_highest_level_stays_and_so_do_unknown_ones() {
+        let mut levels = vec!["SENSITIVE".into(), "3".into(), "NONSENSITIVE".into(), "INDETERMINATE".into()];
+        keep_highest(&mut levels);
+        assert_eq!(levels, ["SENSITIVE", "3"]);
+    }
+}
