@@ -1,0 +1,106 @@
+//! Tags, and the discovery of sensitive data that puts them on.
+
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use serde_json::json;
+
+use super::{Activity, Setting};
+use crate::catalogue::{Column, Level};
+use crate::dice::{chance, pick};
+use crate::names::BUSINESS_TAGS;
+use crate::record::Resource;
+use crate::tenant::{Person, Source, Tenant, resource, system_actor};
+
+/// A kind of this area as a quiet tenant has it.
+pub(super) fn quiet(rng: &mut ChaCha8Rng, tenant: &Tenant, kind: &'static str, setting: Setting) -> Option<Activity> {
+    let source = tenant.source(rng);
+    let steward = tenant.steward(rng);
+    Some(match kind {
+        "TagApplied" => {
+            let by = matches!(setting, Setting::Administration).then_some(steward);
+            tag_applied(rng, tenant, by, source)
+        }
+        "TagRemoved" => {
+            let column = *pick(rng, &columns(tenant, source, Level::Plain));
+            let tag = *pick(rng, BUSINESS_TAGS);
+            tag_removed(steward, source, column, tag)
+        }
+        "TagCreated" => {
+            let tag = *pick(rng, BUSINESS_TAGS);
+            Activity::by(steward, kind, "CREATE")
+                .on(resource("TAG", tag, tag))
+                .says("tag", json!({"name": tag, "source": "curated"}))
+        }
+        "TagUpdated" => {
+            let tag = *pick(rng, BUSINESS_TAGS);
+            Activity::by(steward, kind, "UPDATE")
+                .on(resource("TAG", tag, tag))
+                .says("tags", json!([{"name": tag, "description": "Reviewed each quarter"}]))
+        }
+        "TagDeleted" => {
+            let tag = format!("Legacy.Import {}", rng.random_range(1..60));
+            Activity::by(steward, kind, "DELETE").on(resource("TAG", &tag, &tag))
+        }
+        "SDDDatasourceTagUpdated" => {
+            let found = columns(tenant, source, Level::Highly);
+            let tags: Vec<_> = found
+                .iter()
+                .take(3)
+                .filter_map(|column| column.tags.first().map(|tag| json!({"name": tag, "column": column.name})))
+                .collect();
+            Activity::of(system_actor(), kind, "UPDATE").on(source.target.clone()).says("tags", tags)
+        }
+        "SDDClassifierCreated" | "SDDClassifierUpdated" | "SDDClassifierDeleted" => {
+            let name = *pick(rng, &["LOYALTY_NUMBER", "VENDOR_CODE", "EMPLOYEE_BADGE", "MERCHANT_ID"]);
+            let action = match kind {
+                "SDDClassifierCreated" => "CREATE",
+                "SDDClassifierDeleted" => "DELETE",
+                _ => "UPDATE",
+            };
+            Activity::by(steward, kind, action).on(resource("SDD_CLASSIFIER", name, name)).says("name", name)
+        }
+        _ => return None,
+    })
+}
+
+/// A tag is put on a column: a sensitive one by discovery, another by a steward, or by a catalogue where there is none. A
+/// column that is `New` never gets a sensitive tag here.
+fn tag_applied(rng: &mut ChaCha8Rng, tenant: &Tenant, by: Option<&Person>, source: &Source) -> Activity {
+    let kind = "TagApplied";
+    let target = source.target.clone();
+    let sensitive = columns(tenant, source, Level::Highly);
+    let sensitive: Vec<_> = sensitive.into_iter().filter(|column| column.level() >= Level::Sensitive).collect();
+    if !sensitive.is_empty() && chance(rng, 500) {
+        let column = *pick(rng, &sensitive);
+        return Activity::of(system_actor(), kind, "CREATE")
+            .on(target)
+            .with(column_of(source, column))
+            .says("tag", json!({"name": *pick(rng, column.tags), "source": "discovered"}));
+    }
+    let column = *pick(rng, &columns(tenant, source, Level::Plain));
+    let tag = *pick(rng, BUSINESS_TAGS);
+    let activity = match by {
+        // Only Immuta itself calls a column new.
+        Some(steward) if tag != "New" => Activity::by(steward, kind, "CREATE"),
+        _ => Activity::of(system_actor(), kind, "CREATE"),
+    };
+    activity.on(target).with(column_of(source, column)).says("tag", json!({"name": tag, "source": "curated"}))
+}
+
+/// A tag is taken off a column: named by `tagName`, the column is the target and the data source stands beside it.
+pub(crate) fn tag_removed(by: &Person, source: &Source, column: &Column, tag: &str) -> Activity {
+    Activity::by(by, "TagRemoved", "DELETE")
+        .on(column_of(source, column))
+        .with(source.target.clone())
+        .says("tagName", tag)
+}
+
+/// Columns of the data source that are at most this sensitive.
+fn columns<'a>(tenant: &'a Tenant, source: &Source, most: Level) -> Vec<&'a Column> {
+    let all = &tenant.tables[source.table].columns;
+    all.iter().filter(|column| column.level() <= most).collect()
+}
+
+fn column_of(source: &Source, column: &Column) -> Resource {
+    resource("COLUMN", &format!("{}.{}", source.target.id, column.name), column.name)
+}
