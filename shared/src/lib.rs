@@ -12,13 +12,13 @@
 //! [`event`], [`rules`], [`findings`] and [`alerts`] are pure: no I/O but temporary files for what does not fit in
 //! memory, no clock, no cloud type. [`export`] and [`lake`] are the edges.
 
-// pub mod alerts;
-// pub mod config;
+pub mod alerts;
+pub mod config;
 pub mod event;
 pub mod export;
-// pub mod findings;
-// pub mod lake;
-// pub mod rules;
+pub mod findings;
+pub mod lake;
+pub mod rules;
 
 /// The release that is named in every manifest.
 pub const RELEASE: &str = env!("CARGO_PKG_VERSION");

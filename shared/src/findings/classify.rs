@@ -1,0 +1,175 @@
+//! Classifying one export: every line read, matched, accounted for.
+
+use std::collections::BTreeSet;
+use std::io::{self, Read};
+
+use arrow_schema::ArrowError;
+use chrono::NaiveDate;
+
+use super::ledger::{Ledger, RowSource, Rows};
+use super::quarantine::Quarantine;
+use super::redaction;
+use super::rollup::{self, RollupKey};
+use super::{Counts, FoldMap};
+use crate::alerts::{AlertId, Contribution, Finding};
+use crate::config::Configuration;
+use crate::event::{Event, Record, Unreadable};
+use crate::export::{Compression, Content, Ending, ExportReader, Limits, Source};
+use crate::rules::Pack;
+
+/// What classifying depends on beside the export.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'c> {
+    /// The rules
+    pub pack: &'c Pack,
+    /// The configuration
+    pub configuration: &'c Configuration,
+    /// What an export may ask of the reader
+    pub limits: Limits,
+    /// How much of the findings stays in memory
+    pub bounds: Bounds,
+}
+
+/// How many bytes of each part of the findings stay in memory, about; the rest lies in temporary files.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Rows of each of the two ledgers
+    pub rows: usize,
+    /// Rollups
+    pub rollups: usize,
+    /// Contributions to alerts
+    pub alerts: usize,
+}
+
+impl Default for Bounds {
+    /// 16 MiB for each ledger, 8 MiB for rollups, 16 MiB for alerts.
+    fn default() -> Self {
+        const MIB: usize = 1024 * 1024;
+        Self { rows: 16 * MIB, rollups: 8 * MIB, alerts: 16 * MIB }
+    }
+}
+
+/// An export could not be classified. Nothing of it was written.
+#[derive(Debug, thiserror::Error)]
+pub enum ClassifyError {
+    /// The export could not be read to its end; trying again may help.
+    #[error("the export cannot be read: {0}")]
+    Read(#[source] io::Error),
+    /// The temporary files that hold what does not fit in memory failed.
+    #[error("a temporary file failed: {0}; is the temporary folder (TMPDIR) full?")]
+    Spill(#[from] io::Error),
+    /// The tables could not be built.
+    #[error("the ledger could not be built: {0}")]
+    Table(#[from] ArrowError),
+}
+
+/// All that one export yields.
+pub struct Findings {
+    /// What became of every line
+    pub counts: Counts,
+    /// How the export was compressed
+    pub compression: Compression,
+    /// Whether it was read to its end
+    pub ending: Ending,
+    /// Its length in bytes once decompressed
+    pub plain_bytes: u64,
+    pub(super) ledgers: [Rows; 2],
+    pub(super) rollups: FoldMap<RollupKey, u64>,
+    pub(super) contributions: FoldMap<AlertId, Contribution>,
+    pub(super) contribution_dates: BTreeSet<NaiveDate>,
+    pub(super) quarantine: Quarantine,
+}
+
+/// Reads an export to its end. `progress` is told the plain bytes read so far, every thousand lines.
+///
+/// # Errors
+/// [`ClassifyError`]; damaged content is none, it is quarantined or ends the export early.
+pub fn classify(
+    source: &Source,
+    export: impl Read,
+    context: &Context<'_>,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Findings, ClassifyError> {
+    let mut reader = ExportReader::new(export, context.limits).map_err(ClassifyError::Read)?;
+    let bounds = context.bounds;
+    let mut findings = Findings {
+        counts: Counts::default(),
+        compression: reader.compression(),
+        ending: Ending::Complete,
+        plain_bytes: 0,
+        ledgers: [Rows::new(Ledger::Access, bounds.rows), Rows::new(Ledger::Changes, bounds.rows)],
+        rollups: FoldMap::new(bounds.rollups),
+        contributions: FoldMap::new(bounds.alerts),
+        contribution_dates: BTreeSet::new(),
+        quarantine: Quarantine::new(),
+    };
+    while let Some(line) = reader.next_line().map_err(ClassifyError::Read)? {
+        findings.counts.read += 1;
+        let (number, offset) = (line.number, line.offset);
+        match line.content {
+            Content::Blank => findings.counts.blank += 1,
+            Content::TooLong { beginning, bytes } => {
+                findings.quarantine(number, offset, bytes, beginning, &Unreadable::TooLong(bytes))?;
+            }
+            Content::Text(text) => match Record::parse(text) {
+                Err(reason) => findings.quarantine(number, offset, text.len() as u64, text, &reason)?,
+                Ok(record) => findings.event(&Event::of(&record), source, number, context)?,
+            },
+        }
+        if number.is_multiple_of(1000) {
+            progress(reader.plain_bytes());
+        }
+    }
+    findings.ending = reader.ending().clone();
+    findings.plain_bytes = reader.plain_bytes();
+    for rows in &mut findings.ledgers {
+        rows.finish()?;
+    }
+    progress(findings.plain_bytes);
+    Ok(findings)
+}
+
+impl Findings {
+    fn quarantine(
+        &mut self,
+        line: u64,
+        offset: u64,
+        bytes: u64,
+        content: &[u8],
+        reason: &Unreadable,
+    ) -> Result<(), ClassifyError> {
+        self.counts.quarantined += 1;
+        Ok(self.quarantine.add(line, offset, bytes, content, reason)?)
+    }
+
+    fn event(&mut self, event: &Event<'_>, source: &Source, line: u64, context: &Context<'_>) -> Result<(), ClassifyError> {
+        let query_text = context.configuration.ledger.query_text;
+        self.counts.classified += 1;
+        self.counts.undated += u64::from(event.time().is_none());
+        let ledger = Ledger::of_kind(event.kind());
+        match ledger {
+            Ledger::Access => self.counts.access += 1,
+            Ledger::Changes => self.counts.changes += 1,
+        }
+        self.ledgers[ledger as usize].push(&RowSource { event, source: source.id.as_str(), line, query_text })?;
+        let matches = context.pack.matches(event);
+        rollup::count(&mut self.rollups, event, &matches)?;
+        for matched in &matches {
+            self.counts.matches += 1;
+            let finding = Finding { matched, event, source: &source.id, line };
+            let window_start = matched.rule.window.start(event.time());
+            self.contribution_dates.insert(window_start.date_naive());
+            self.contributions.update(
+                &finding.alert_id(),
+                || Contribution::begin(&finding),
+                |contribution| {
+                    contribution.add(&finding, || {
+                        let record = redaction::kept(event.record(), query_text).into_owned();
+                        (record, context.pack.conditions(matched.rule, event))
+                    })
+                },
+            )?;
+        }
+        Ok(())
+    }
+}

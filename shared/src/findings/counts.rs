@@ -1,0 +1,45 @@
+//! What became of every line of an export: the sums that must come out even.
+
+use serde::{Deserialize, Serialize};
+
+/// Counts of one export, or summed over several.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Lines read, or elements where the export is a JSON array
+    pub read: u64,
+    /// Events: lines that were read as records
+    pub classified: u64,
+    /// Lines that could not be read
+    pub quarantined: u64,
+    /// Lines of white space
+    pub blank: u64,
+    /// Events in the ledger `access`
+    pub access: u64,
+    /// Events in the ledger `changes`
+    pub changes: u64,
+    /// Events without a readable time; they lie in the partition of 1970-01-01
+    pub undated: u64,
+    /// Matches of rules with events
+    pub matches: u64,
+}
+
+impl Counts {
+    /// Whether nothing was lost: read = classified + quarantined + blank, and classified = rows of both ledgers.
+    #[must_use]
+    pub fn are_conserved(&self) -> bool {
+        self.read == self.classified + self.quarantined + self.blank && self.classified == self.access + self.changes
+    }
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.read += other.read;
+        self.classified += other.classified;
+        self.quarantined += other.quarantined;
+        self.blank += other.blank;
+        self.access += other.access;
+        self.changes += other.changes;
+        self.undated += other.undated;
+        self.matches += other.matches;
+    }
+}

@@ -1,0 +1,22 @@
+//! Findings: all that one export yields, before anything is written.
+//!
+//! Memory stays flat whatever the size and shape of the export: what does not fit goes to temporary files, and what
+//! comes out is the same either way.
+
+mod blob;
+mod classify;
+mod counts;
+mod files;
+mod fold_map;
+pub mod ledger;
+pub mod quarantine;
+pub mod recount;
+mod redaction;
+mod rollup;
+
+pub use blob::Blob;
+pub use classify::{Bounds, ClassifyError, Context, Findings, classify};
+pub use counts::Counts;
+pub use files::{Area, FindingsFile};
+pub use fold_map::{Fold, FoldMap};
+pub use rollup::{Aggregate, RollupKey};

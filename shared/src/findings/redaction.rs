@@ -1,0 +1,70 @@
+//! Records as they may be kept: with the query text kept, hashed or dropped, as configured.
+
+use std::borrow::Cow;
+
+use crate::config::QueryText;
+use crate::event::{Json, Record};
+
+/// The record's text, on one line.
+pub(super) fn kept<'r>(record: &Record<'r>, query_text: QueryText) -> Cow<'r, str> {
+    let has_query_text = record.json().at(&["auditPayload", "queryText"]).is_some();
+    if query_text == QueryText::Keep || !has_query_text {
+        // A record of a pretty-printed array stands on several lines.
+        return if record.raw().contains(['\n', '\r']) { text_of(record.json()) } else { Cow::Borrowed(record.raw()) };
+    }
+    let mut json = record.json().clone();
+    if let Json::Object(members) = &mut json {
+        for payload in members.iter_mut().filter(|(name, _)| name == "auditPayload") {
+            redact(&mut payload.1, query_text);
+        }
+    }
+    text_of(&json)
+}
+
+fn redact(payload: &mut Json<'_>, query_text: QueryText) {
+    let Json::Object(members) = payload else { return };
+    for (name, value) in members.iter_mut() {
+        if name == "queryText" {
+            let kept = value.as_text().and_then(|text| query_text.apply(&text));
+            *value = kept.map_or(Json::Null, |text| Json::String(Cow::Owned(text)));
+        }
+    }
+}
+
+fn text_of(json: &Json<'_>) -> Cow<'static, str> {
+    Cow::Owned(serde_json::to_string(json).unwrap_or_else(|_| "null".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINE: &[u8] = br#"{"auditPayload":{"queryText":"select 1","type":"QueryAuditPayload"},"id":"1"}"#;
+
+    fn kept_text(line: &[u8], query_text: QueryText) -> String {
+        kept(&Record::parse(line).unwrap(), query_text).into_owned()
+    }
+
+    #[test]
+    fn the_query_text_is_kept_hashed_or_dropped() {
+        assert_eq!(kept_text(LINE, QueryText::Keep).as_bytes(), LINE);
+        assert_eq!(
+            kept_text(LINE, QueryText::Drop),
+            r#"{"auditPayload":{"queryText":null,"type":"QueryAuditPayload"},"id":"1"}"#
+        );
+        let hashed = kept_text(LINE, QueryText::Hash);
+        assert!(hashed.contains(r#""queryText":"sha256:"#) && !hashed.contains("select"), "{hashed}");
+    }
+
+    #[test]
+    fn a_query_text_that_stands_twice_is_dropped_twice() {
+        let line = br#"{"auditPayload":{"queryText":"a","queryText":"b","type":"QueryAuditPayload"}}"#;
+        assert!(!kept_text(line, QueryText::Drop).contains(['a', 'b'].map(|c| format!("\"{c}\"")).join("").as_str()));
+        assert_eq!(kept_text(line, QueryText::Drop).matches("null").count(), 2);
+    }
+
+    #[test]
+    fn a_record_over_several_lines_is_kept_on_one() {
+        assert_eq!(kept_text(b"{\"auditPayload\":\n{\"type\":\"X\"}}", QueryText::Keep), r#"{"auditPayload":{"type":"X"}}"#);
+    }
+}

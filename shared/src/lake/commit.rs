@@ -1,0 +1,240 @@
+//! The commit of an export: the steps that make the lake whole whatever happens between any two of them.
+//!
+//! 1. Take the lease. 2. Read the former manifest; an export that is committed already is not classified again.
+//! 3. Classify. 4. Enter every file that will be written or removed in the lease. 5. Write the files under their names.
+//! 6. Write the manifest, if it is still the former one: the commit point. 7. Remove what was touched and is not in the
+//! new manifest. 8. Give the lease back.
+//!
+//! After a crash the lease is still there and names what may have been touched; the next attempt takes it over, writes
+//! the same bytes under the same names, and cleans up.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::io::{self, Read};
+
+use arrow_schema::ArrowError;
+use chrono::{DateTime, Utc};
+
+use super::clock::Clock;
+use super::lease::{Asked, Lease, LeaseError};
+use super::manifest::{CommittedFile, Manifest, VERSION};
+use super::names;
+use super::store::{Condition, ETag, Store, StoreError, Written};
+use crate::RELEASE;
+use crate::export::{Ending, Source};
+use crate::findings::{ClassifyError, Context, Findings, classify};
+
+/// The version of an export's content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// Changes with the content
+    pub etag: String,
+    /// The length in bytes
+    pub bytes: u64,
+}
+
+/// An export that can be read, more than once if need be.
+pub trait OpenExport: Sync {
+    /// Where it lies.
+    fn source(&self) -> &Source;
+    /// Its version now; `None` if it is gone.
+    fn version(&self) -> impl Future<Output = io::Result<Option<Version>>> + Send;
+    /// Its bytes from the beginning.
+    fn open(&self) -> impl Future<Output = io::Result<Box<dyn Read + Send>>> + Send;
+}
+
+/// What became of an export.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was classified and committed.
+    Committed(Box<Manifest>),
+    /// It had been committed before, in this version.
+    AlreadyCommitted(Box<Manifest>),
+    /// Another process is at work on it, until then at most.
+    Busy(DateTime<Utc>),
+    /// It is no longer there.
+    Gone,
+}
+
+/// An export could not be committed. What was written of it is not in the lake, since no manifest names it; committing
+/// again mends it.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// The export cannot be read.
+    #[error("the export cannot be read: {0}")]
+    Export(#[source] io::Error),
+    /// It was replaced while it was read.
+    #[error("the export changed while it was read; run again once it is complete")]
+    Changed,
+    /// It could not be classified.
+    #[error(transparent)]
+    Classify(#[from] ClassifyError),
+    /// A file could not be made.
+    #[error("a file for the lake could not be made: {0}")]
+    File(#[from] ArrowError),
+    /// The lake cannot be read or written.
+    #[error("the lake failed: {0}")]
+    Store(#[from] StoreError),
+    /// The former manifest is damaged.
+    #[error("the manifest {name} is damaged ({reason}); `immuta-watch verify` says what else is, `run --again` writes it anew")]
+    Manifest {
+        /// Its name
+        name: String,
+        /// What is wrong with it
+        reason: String,
+    },
+    /// The lease ran out.
+    #[error("the work took longer than its lease, and another process may have taken it over; run again")]
+    LeaseLost,
+}
+
+impl From<LeaseError> for CommitError {
+    fn from(error: LeaseError) -> Self {
+        match error {
+            LeaseError::Lost => Self::LeaseLost,
+            LeaseError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+/// A lake that exports are committed to.
+#[derive(Clone, Copy)]
+pub struct Lake<'l, S> {
+    /// What holds it
+    pub store: &'l S,
+    /// The clock that leases go by
+    pub clock: &'l dyn Clock,
+}
+
+impl<S: Store> Lake<'_, S> {
+    /// Commits an export, unless it is committed already in this version. With `again` it is classified all the same.
+    ///
+    /// Classifying takes the calling thread: run one commit per thread.
+    ///
+    /// # Errors
+    /// [`CommitError`]. Whatever it is, committing again is safe.
+    pub async fn commit(
+        &self,
+        export: &impl OpenExport,
+        context: &Context<'_>,
+        again: bool,
+        progress: &mut (dyn FnMut(u64) + Send),
+    ) -> Result<Outcome, CommitError> {
+        let source = export.source();
+        let Some(version) = export.version().await.map_err(CommitError::Export)? else { return Ok(Outcome::Gone) };
+        let former = self.former(source, again).await?;
+        let is_current = |former: &Option<(Manifest, ETag)>| {
+            former.as_ref().filter(|(manifest, _)| !again && manifest.etag == version.etag).map(|found| found.0.clone())
+        };
+        if let Some(manifest) = is_current(&former)
+            && self.store.get(&names::lease(&source.id)).await?.is_none()
+        {
+            return Ok(Outcome::AlreadyCommitted(Box::new(manifest)));
+        }
+        let mut lease = match Lease::ask(self.store, &source.id, self.clock.now()).await? {
+            Asked::Held(lease) => lease,
+            Asked::Busy { until } => return Ok(Outcome::Busy(until)),
+        };
+        // Read again: it may have been committed while the lease was asked for.
+        let former = self.former(source, again).await?;
+        if let Some(manifest) = is_current(&former)
+            && !lease.follows_an_unfinished_attempt()
+        {
+            lease.release(self.clock.now()).await?;
+            return Ok(Outcome::AlreadyCommitted(Box::new(manifest)));
+        }
+
+        let bytes = export.open().await.map_err(CommitError::Export)?;
+        let findings = classify(source, bytes, context, progress)?;
+        if export.version().await.map_err(CommitError::Export)?.as_ref() != Some(&version) {
+            return Err(CommitError::Changed);
+        }
+
+        let former_files = former.iter().flat_map(|(manifest, _)| manifest.file_names());
+        let planned = findings.planned_files().into_iter().map(|(area, date)| names::file(area, date, &source.id));
+        lease.plan(planned.chain(former_files).collect::<Vec<_>>(), self.clock.now()).await?;
+        let manifest = self.write_files(source, &version, findings, context, &mut lease).await?;
+
+        let condition = former.map_or(Condition::Absent, |(_, etag)| Condition::Matches(etag));
+        lease.keep(self.clock.now()).await?;
+        let name = names::manifest(&source.id);
+        if self.store.put_if(&name, manifest.encode(), condition).await? == Written::Conflict {
+            return Err(CommitError::LeaseLost);
+        }
+
+        let committed: BTreeSet<String> = manifest.file_names().collect();
+        for name in lease.touched().clone().difference(&committed) {
+            lease.keep(self.clock.now()).await?;
+            self.store.remove(name).await?;
+        }
+        lease.release(self.clock.now()).await?;
+        Ok(Outcome::Committed(Box::new(manifest)))
+    }
+
+    /// The export's manifest as it stands. With `again`, a damaged one counts as none, since it is replaced.
+    async fn former(&self, source: &Source, again: bool) -> Result<Option<(Manifest, ETag)>, CommitError> {
+        let name = names::manifest(&source.id);
+        let Some(stored) = self.store.get(&name).await? else { return Ok(None) };
+        match serde_json::from_slice::<Manifest>(&stored.content) {
+            Ok(manifest) => Ok(Some((manifest, stored.etag))),
+            Err(_) if again => Ok(Some((Manifest::nothing(source), stored.etag))),
+            Err(error) => Err(CommitError::Manifest { name, reason: error.to_string() }),
+        }
+    }
+
+    async fn write_files(
+        &self,
+        source: &Source,
+        version: &Version,
+        findings: Findings,
+        context: &Context<'_>,
+        lease: &mut Lease<'_, S>,
+    ) -> Result<Manifest, CommitError> {
+        let mut manifest = Manifest {
+            etag: version.etag.clone(),
+            bytes: version.bytes,
+            plain_bytes: findings.plain_bytes,
+            compression: findings.compression,
+            ended_early: match &findings.ending {
+                Ending::Complete => None,
+                Ending::Early(reason) => Some(reason.clone()),
+            },
+            pack: context.pack.hash().to_owned(),
+            configuration: context.configuration.hash(),
+            counts: findings.counts,
+            ..Manifest::nothing(source)
+        };
+        for file in findings.into_files()? {
+            let mut file = file?;
+            let name = names::file(file.area, file.date, &source.id);
+            lease.keep(self.clock.now()).await?;
+            self.store.put(&name, &mut file.blob).await?;
+            let (bytes, sha256) = (file.blob.bytes(), file.blob.sha256().to_owned());
+            manifest.files.push(CommittedFile { name, rows: file.rows, bytes, sha256 });
+        }
+        manifest.files.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(manifest.sealed())
+    }
+}
+
+impl Manifest {
+    /// A manifest of an export that yielded nothing.
+    fn nothing(source: &Source) -> Self {
+        Self {
+            manifest_version: VERSION,
+            source: source.id.clone(),
+            uri: source.uri.clone(),
+            etag: String::new(),
+            bytes: 0,
+            plain_bytes: 0,
+            compression: crate::export::Compression::None,
+            ended_early: None,
+            release: RELEASE.to_owned(),
+            pack: String::new(),
+            configuration: String::new(),
+            counts: crate::findings::Counts::default(),
+            files: Vec::new(),
+            seal: String::new(),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Leases: attempts on one export exclude each other, and an attempt that died leaves word of what it may have touched.
+//!
+//! A lease saves work; it is not what makes the lake right. Two attempts on the same content write the same bytes under
+//! the same names, and the manifest's conditional write lets one of them commit. What a lease does guard against is an
+//! attempt on *former* content that writes after the export was replaced; so an attempt writes only while its lease is
+//! surely its own.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::names;
+use super::store::{Condition, ETag, Store, StoreError, Written};
+use crate::export::SourceId;
+
+/// How long a lease lasts unless it is renewed: as long as a Lambda function can run.
+pub(super) const DURATION: TimeDelta = TimeDelta::minutes(15);
+
+/// A holder stops writing this long before its lease ends, so that clocks may differ by as much.
+const MARGIN: TimeDelta = TimeDelta::minutes(1);
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct LeaseRecord {
+    holder: String,
+    expires: DateTime<Utc>,
+    /// Every file that this or an earlier, unfinished attempt may have written or has yet to remove.
+    touched: BTreeSet<String>,
+}
+
+/// The lease on an export, held.
+pub(super) struct Lease<'s, S> {
+    store: &'s S,
+    name: String,
+    etag: ETag,
+    record: LeaseRecord,
+}
+
+/// What became of asking for a lease.
+pub(super) enum Asked<'s, S> {
+    Held(Lease<'s, S>),
+    /// Another process has it, until then at most.
+    Busy { until: DateTime<Utc> },
+}
+
+/// The lease ran out or went to somebody else before the work was done.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LeaseError {
+    #[error("the lease ran out before the export was committed")]
+    Lost,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl<'s, S: Store> Lease<'s, S> {
+    /// Asks for the lease on an export. An expired lease, and one whose holder is gone, is taken over.
+    pub(super) async fn ask(store: &'s S, source: &SourceId, now: DateTime<Utc>) -> Result<Asked<'s, S>, StoreError> {
+        let name = names::lease(source);
+        loop {
+            let mut record = LeaseRecord { holder: store.holder(), expires: now + DURATION, touched: BTreeSet::new() };
+            let condition = match store.get(&name).await? {
+                None => Condition::Absent,
+                Some(stored) => {
+                    // A lease that cannot be read is nobody's.
+                    if let Ok(found) = serde_json::from_slice::<LeaseRecord>(&stored.content) {
+                        if found.expires > now && !store.is_gone(&found.holder) {
+                            return Ok(Asked::Busy { until: found.expires });
+                        }
+                        record.touched = found.touched;
+                    }
+                    Condition::Matches(stored.etag)
+                }
+            };
+            if let Written::Done(etag) = store.put_if(&name, encode(&record), condition).await? {
+                return Ok(Asked::Held(Lease { store, name, etag, record }));
+            }
+        }
+    }
+
+    /// Whether an attempt before this one had begun to write and did not finish.
+    pub(super) fn follows_an_unfinished_attempt(&self) -> bool {
+        !self.record.touched.is_empty()
+    }
+
+    /// Enters the files that are about to be written or removed, and renews the lease.
+    pub(super) async fn plan(
+        &mut self,
+        touched: impl IntoIterator<Item = String>,
+        now: DateTime<Utc>,
+    ) -> Result<(), LeaseError> {
+        self.record.touched.extend(touched);
+        self.renew(now).await
+    }
+
+    /// Makes sure that the lease lasts long enough for another write.
+    pub(super) async fn keep(&mut self, now: DateTime<Utc>) -> Result<(), LeaseError> {
+        let left = self.record.expires - now;
+        if left <= MARGIN {
+            return Err(LeaseError::Lost);
+        }
+        if left < DURATION / 2 { self.renew(now).await } else { Ok(()) }
+    }
+
+    async fn renew(&mut self, now: DateTime<Utc>) -> Result<(), LeaseError> {
+        self.record.expires = now + DURATION;
+        let condition = Condition::Matches(self.etag.clone());
+        match self.store.put_if(&self.name, encode(&self.record), condition).await? {
+            Written::Done(etag) => {
+                self.etag = etag;
+                Ok(())
+            }
+            Written::Conflict => Err(LeaseError::Lost),
+        }
+    }
+
+    /// Every file that this or an earlier, unfinished attempt may have touched.
+    pub(super) fn touched(&self) -> &BTreeSet<String> {
+        &self.record.touched
+    }
+
+    /// Gives the lease back: nothing is left to do.
+    pub(super) async fn release(self, now: DateTime<Utc>) -> Result<(), LeaseError> {
+        if self.record.expires - now <= MARGIN {
+            return Err(LeaseError::Lost); // it may be somebody else's by now
+        }
+        Ok(self.store.remove(&self.name).await?)
+    }
+}
+
+fn encode(record: &LeaseRecord) -> Vec<u8> {
+    serde_json::to_vec(record).unwrap_or_default()
+}

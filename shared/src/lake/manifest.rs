@@ -1,0 +1,120 @@
+//! Manifests: what one export became. The manifest is the commit point, and has no clock in it.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::names;
+use super::store::{Store, StoreError};
+use crate::export::{Compression, SourceId};
+use crate::findings::Counts;
+
+/// The version of the manifest's form; a later one may add fields, never change the meaning of one.
+pub(super) const VERSION: u32 = 1;
+
+/// What one export became.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The version of this form
+    pub manifest_version: u32,
+    /// Names every file of the export
+    pub source: SourceId,
+    /// Where the export lies
+    pub uri: String,
+    /// The version of the export that was read
+    pub etag: String,
+    /// The export's length in bytes
+    pub bytes: u64,
+    /// Its length in bytes once decompressed
+    pub plain_bytes: u64,
+    /// How it was compressed
+    pub compression: Compression,
+    /// Why it was not read to its end, if it was not
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ended_early: Option<String>,
+    /// The release that read it
+    pub release: String,
+    /// The pack's hash
+    pub pack: String,
+    /// The configuration's hash
+    pub configuration: String,
+    /// What became of every line
+    pub counts: Counts,
+    /// Every file that it yielded, sorted by name
+    pub files: Vec<CommittedFile>,
+    /// SHA-256 over this manifest with an empty seal, as JSON: tells a change by accident. Somebody who can write the
+    /// lake can seal anew; what tells that is counting again from the export.
+    pub seal: String,
+}
+
+/// One file of a manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommittedFile {
+    /// Its name within the lake
+    pub name: String,
+    /// Its rows, or lines
+    pub rows: u64,
+    /// Its length in bytes
+    pub bytes: u64,
+    /// SHA-256 of its content
+    pub sha256: String,
+}
+
+impl Manifest {
+    /// Seals the manifest.
+    pub(super) fn sealed(mut self) -> Self {
+        self.seal = self.expected_seal();
+        self
+    }
+
+    /// Whether the manifest is as it was when it was written.
+    #[must_use]
+    pub fn is_intact(&self) -> bool {
+        self.seal == self.expected_seal()
+    }
+
+    fn expected_seal(&self) -> String {
+        let unsealed = Self { seal: String::new(), ..self.clone() };
+        let digest = Sha256::digest(unsealed.encode());
+        digest.iter().fold(String::with_capacity(64), |hex, byte| format!("{hex}{byte:02x}"))
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut text = serde_json::to_vec_pretty(self).unwrap_or_default();
+        text.push(b'\n');
+        text
+    }
+
+    /// The names of its files.
+    pub(super) fn file_names(&self) -> impl Iterator<Item = String> + '_ {
+        self.files.iter().map(|file| file.name.clone())
+    }
+}
+
+/// Reads every manifest of a lake. One that cannot be understood is given with the reason.
+///
+/// # Errors
+/// Those of the store.
+pub async fn read_manifests(store: &impl Store) -> Result<Vec<(String, Result<Manifest, String>)>, StoreError> {
+    let mut manifests = Vec::new();
+    for entry in store.list(names::MANIFESTS).await? {
+        let Some(stored) = store.get(&entry.name).await? else { continue };
+        let manifest = serde_json::from_slice(&stored.content).map_err(|error| error.to_string());
+        manifests.push((entry.name, manifest));
+    }
+    Ok(manifests)
+}
+
+/// The times that a lake's events lie between, by the dates of its ledgers' partitions.
+#[must_use]
+pub fn dates(manifests: &[Manifest]) -> Option<(String, String)> {
+    let dates = manifests.iter().flat_map(|manifest| &manifest.files).filter_map(|file| {
+        let (_, rest) = file.name.strip_prefix("ledger/")?.split_once("/date=")?;
+        rest.split('/').next()
+    });
+    let (mut first, mut last): (Option<&str>, Option<&str>) = (None, None);
+    for date in dates.filter(|date| *date != "1970-01-01") {
+        first = Some(first.map_or(date, |first| first.min(date)));
+        last = Some(last.map_or(date, |last| last.max(date)));
+    }
+    Some((first?.to_owned(), last?.to_owned()))
+}

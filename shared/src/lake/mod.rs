@@ -1,0 +1,26 @@
+//! The lake: everything that exports became, under one prefix, and the protocol that keeps it whole.
+//!
+//! The lake is a function of the exports and of the pack, configuration and release named in each manifest. Any
+//! order, twice, at once, a crash between any two steps: the same files, byte for byte. See [`commit`] for how.
+
+mod alerts;
+mod clock;
+mod commit;
+mod directory;
+mod lease;
+mod local_export;
+mod manifest;
+mod memory;
+pub mod names;
+mod store;
+mod verify;
+
+pub use alerts::{ReadError, read_alert, read_alerts};
+pub use clock::{Clock, SystemClock};
+pub use commit::{CommitError, Lake, OpenExport, Outcome, Version};
+pub use directory::DirectoryStore;
+pub use local_export::LocalExport;
+pub use manifest::{CommittedFile, Manifest, dates, read_manifests};
+pub use memory::MemoryStore;
+pub use store::{Condition, ETag, Entry, Store, StoreError, Stored, Written};
+pub use verify::{Problem, Verification, verify};

@@ -1,0 +1,317 @@
+//! Verification: counting again from the exports and the files, never from manifests alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use bytes::Bytes;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use sha2::{Digest, Sha256};
+
+use super::commit::OpenExport;
+use super::manifest::{CommittedFile, Manifest, read_manifests};
+use super::names;
+use super::store::{Store, StoreError};
+use crate::export::Limits;
+use crate::findings::ledger::Ledger;
+use crate::findings::quarantine::Quarantined;
+use crate::findings::recount::{Place, Recount};
+use crate::findings::{Aggregate, Counts};
+
+/// One thing that is wrong with a lake.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// The file or export that it is about
+    pub about: String,
+    /// What is wrong, and what to do
+    pub what: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.about, self.what)
+    }
+}
+
+/// What verification found.
+#[derive(Debug, Clone, Default)]
+pub struct Verification {
+    /// Everything that is wrong; empty if all is well
+    pub problems: Vec<Problem>,
+    /// Manifests read
+    pub manifests: u64,
+    /// Files of manifests read
+    pub files: u64,
+    /// Exports counted again, line by line
+    pub exports_recounted: u64,
+    /// Manifests whose export was not there to count
+    pub exports_absent: u64,
+    /// The sums over all manifests
+    pub counts: Counts,
+}
+
+impl Verification {
+    fn problem(&mut self, about: &str, what: impl Into<String>) {
+        self.problems.push(Problem { about: about.to_owned(), what: what.into() });
+    }
+}
+
+/// Verifies a lake against its own files and against exports, by their address.
+///
+/// `expected` are the exports that must all have a manifest; every other manifest's export is looked for by `find`.
+/// `progress` is called once per manifest.
+///
+/// # Errors
+/// Those of the store: a lake that cannot be read is neither right nor wrong.
+pub async fn verify<E: OpenExport>(
+    store: &impl Store,
+    expected: &[E],
+    find: impl Fn(&str) -> Option<E>,
+    limits: Limits,
+    progress: &mut (dyn FnMut() + Send),
+) -> Result<Verification, StoreError> {
+    let mut found = Verification::default();
+    let mut named = BTreeSet::new();
+    let mut uris = BTreeSet::new();
+    for (name, manifest) in read_manifests(store).await? {
+        found.manifests += 1;
+        match manifest {
+            Err(reason) => found.problem(&name, format!("the manifest is damaged ({reason}); `run --again` writes it anew")),
+            Ok(manifest) => {
+                named.extend(manifest.file_names());
+                uris.insert(manifest.uri.clone());
+                let export = expected.iter().find(|export| export.source().uri == manifest.uri);
+                let sought = if export.is_none() { find(&manifest.uri) } else { None };
+                check_manifest(store, &name, &manifest, export.or(sought.as_ref()), limits, &mut found).await?;
+                found.counts += manifest.counts;
+            }
+        }
+        progress();
+    }
+    for export in expected.iter().filter(|export| !uris.contains(&export.source().uri)) {
+        found.problem(&export.source().uri, "the export has no manifest; `immuta-watch run` classifies it");
+    }
+    for folder in names::DATA {
+        for entry in store.list(folder).await?.into_iter().filter(|entry| !named.contains(&entry.name)) {
+            found.problem(&entry.name, "no manifest names this file; if no run is at work, remove it");
+        }
+    }
+    for entry in store.list(names::LEASES).await? {
+        found.problem(&entry.name, "an export is being classified, or its attempt died; run again to finish it");
+    }
+    found.problems.sort();
+    Ok(found)
+}
+
+async fn check_manifest<E: OpenExport>(
+    store: &impl Store,
+    name: &str,
+    manifest: &Manifest,
+    export: Option<&E>,
+    limits: Limits,
+    found: &mut Verification,
+) -> Result<(), StoreError> {
+    if !manifest.is_intact() {
+        found.problem(name, "the manifest was changed after it was written; `run --again` writes it anew");
+    }
+    if names::manifest(&crate::export::Source::at(&*manifest.uri).id) != name {
+        found.problem(name, format!("this is not the name of the manifest of {}", manifest.uri));
+    }
+    let counts = manifest.counts;
+    if !counts.are_conserved() {
+        let Counts { read, classified, quarantined, blank, access, changes, .. } = counts;
+        found.problem(
+            name,
+            format!(
+                "its counts do not come out even: {read} read, {classified} classified ({access} access, {changes} \
+                 changes), {quarantined} quarantined, {blank} blank"
+            ),
+        );
+    }
+    let mut lines = Lines::default();
+    let mut rollup_events = 0;
+    for file in &manifest.files {
+        found.files += 1;
+        let Some(stored) = store.get(&file.name).await? else {
+            found.problem(&file.name, "the file is missing; `run --again` writes it anew");
+            continue;
+        };
+        if let Err(what) = check_file(file, &stored.content, &mut lines, &mut rollup_events) {
+            found.problem(&file.name, what);
+        }
+    }
+    lines.compare_with_counts(name, &counts, found);
+    if rollup_events != counts.classified {
+        found.problem(
+            name,
+            format!("its rollups count {rollup_events} events by kind, and it has {} classified", counts.classified),
+        );
+    }
+    match export {
+        None => found.exports_absent += 1,
+        Some(export) => check_export(name, manifest, export, limits, &lines, found).await,
+    }
+    Ok(())
+}
+
+/// The lines that an export's files hold, by place.
+#[derive(Default)]
+struct Lines {
+    held: BTreeMap<u8, Vec<u64>>,
+}
+
+fn slot(place: Place) -> u8 {
+    match place {
+        Place::Ledger(Ledger::Access) => 0,
+        Place::Ledger(Ledger::Changes) => 1,
+        Place::Quarantine => 2,
+        Place::Nowhere => 3,
+    }
+}
+
+const PLACES: [(Place, &str); 3] = [
+    (Place::Ledger(Ledger::Access), "the ledger access"),
+    (Place::Ledger(Ledger::Changes), "the ledger changes"),
+    (Place::Quarantine, "quarantine"),
+];
+
+impl Lines {
+    fn add(&mut self, place: Place, lines: impl IntoIterator<Item = u64>) {
+        self.held.entry(slot(place)).or_default().extend(lines);
+    }
+
+    fn of(&self, place: Place) -> Vec<u64> {
+        let mut lines = self.held.get(&slot(place)).cloned().unwrap_or_default();
+        lines.sort_unstable();
+        lines
+    }
+
+    fn compare_with_counts(&self, name: &str, counts: &Counts, found: &mut Verification) {
+        let expected = [counts.access, counts.changes, counts.quarantined];
+        for ((place, words), expected) in PLACES.into_iter().zip(expected) {
+            let held = self.held.get(&slot(place)).map_or(0, Vec::len) as u64;
+            if held != expected {
+                found.problem(name, format!("{words} holds {held} of its lines, and it says {expected}"));
+            }
+        }
+    }
+
+    fn compare_with_export(&self, name: &str, recount: &Recount, found: &mut Verification) {
+        for (place, words) in PLACES {
+            let held = self.of(place);
+            let lines = (1_u64..).zip(&recount.lines);
+            let expected: Vec<u64> = lines.filter(|(_, found)| **found == place).map(|(line, _)| line).collect();
+            if held != expected {
+                let first = held
+                    .iter()
+                    .zip(&expected)
+                    .find_map(|(held, expected)| (held != expected).then_some(held.min(expected)))
+                    .or_else(|| held.get(expected.len()).or_else(|| expected.get(held.len())));
+                found.problem(
+                    name,
+                    format!(
+                        "the export has {} lines for {words}, which holds {}; they differ from line {} of the export on",
+                        expected.len(),
+                        held.len(),
+                        first.copied().unwrap_or_default()
+                    ),
+                );
+            }
+        }
+    }
+}
+
+async fn check_export(
+    name: &str,
+    manifest: &Manifest,
+    export: &impl OpenExport,
+    limits: Limits,
+    lines: &Lines,
+    found: &mut Verification,
+) {
+    match export.version().await {
+        Ok(None) => return found.exports_absent += 1,
+        Err(error) => return found.problem(&manifest.uri, format!("the export cannot be read: {error}")),
+        Ok(Some(version)) if version.etag != manifest.etag => {
+            return found.problem(&manifest.uri, "the export changed since it was classified; run again");
+        }
+        Ok(Some(_)) => {}
+    }
+    let recount = match export.open().await.and_then(|bytes| Recount::of(bytes, limits)) {
+        Ok(recount) => recount,
+        Err(error) => return found.problem(&manifest.uri, format!("the export cannot be read: {error}")),
+    };
+    found.exports_recounted += 1;
+    let (read, blank) = (recount.lines.len() as u64, recount.count(Place::Nowhere));
+    if (read, blank) != (manifest.counts.read, manifest.counts.blank) {
+        found.problem(
+            name,
+            format!(
+                "the export has {read} lines, {blank} of them blank, and it says {} and {}",
+                manifest.counts.read, manifest.counts.blank
+            ),
+        );
+    }
+    lines.compare_with_export(name, &recount, found);
+}
+
+/// Checks one file against what its manifest says, and takes in the lines that it holds.
+fn check_file(
+    file: &CommittedFile,
+    content: &Bytes,
+    lines: &mut Lines,
+    rollup_events: &mut u64,
+) -> Result<(), String> {
+    let is_ledger = |ledger: Ledger| file.name.starts_with(&format!("ledger/{}/", ledger.name()));
+    let rows = if let Some(ledger) = [Ledger::Access, Ledger::Changes].into_iter().find(|ledger| is_ledger(*ledger)) {
+        let found = integers(content, "line", None)?;
+        lines.add(Place::Ledger(ledger), found.iter().filter_map(|line| u64::try_from(*line).ok()));
+        found.len() as u64
+    } else if file.name.starts_with("rollups/") {
+        let by_kind = integers(content, "events", Some(Aggregate::Kind))?;
+        *rollup_events += by_kind.iter().filter_map(|events| u64::try_from(*events).ok()).sum::<u64>();
+        integers(content, "events", None)?.len() as u64
+    } else {
+        let entries = content.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        if file.name.starts_with("quarantine/") {
+            let read = |line| serde_json::from_slice::<Quarantined>(line).map_err(|error| error.to_string());
+            let entries: Vec<_> = entries.map(read).collect::<Result<_, _>>()?;
+            lines.add(Place::Quarantine, entries.iter().map(|entry| entry.line));
+            entries.len() as u64
+        } else {
+            entries.count() as u64
+        }
+    };
+    let sha256 = Sha256::digest(content).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+    if rows != file.rows {
+        Err(format!("it has {rows} rows, and its manifest says {}; `run --again` writes it anew", file.rows))
+    } else if sha256 != file.sha256 {
+        Err("it is not the file that was committed (its hash differs); `run --again` writes it anew".to_owned())
+    } else {
+        Ok(())
+    }
+}
+
+/// Reads an integer column of a Parquet file; of rollups, the rows of one aggregate if one is given.
+fn integers(content: &Bytes, column: &str, aggregate: Option<Aggregate>) -> Result<Vec<i64>, String> {
+    let unreadable = |error: &dyn fmt::Display| format!("it cannot be read as Parquet: {error}");
+    let builder = ParquetRecordBatchReaderBuilder::try_new(content.clone()).map_err(|error| unreadable(&error))?;
+    let columns = [Some(column), aggregate.map(|_| "aggregate")];
+    let mask = ProjectionMask::columns(builder.parquet_schema(), columns.into_iter().flatten());
+    let reader = builder.with_projection(mask).build().map_err(|error| unreadable(&error))?;
+    let mut values = Vec::new();
+    for batch in reader {
+        let batch = batch.map_err(|error| unreadable(&error))?;
+        let missing = || format!("it has no column {column}");
+        let found = batch.column_by_name(column).ok_or_else(missing)?;
+        let found = found.as_primitive_opt::<Int64Type>().ok_or_else(missing)?;
+        let names = batch.column_by_name("aggregate").and_then(|column| column.as_string_opt::<i32>());
+        for (row, value) in found.iter().enumerate() {
+            let wanted = aggregate.is_none_or(|wanted| names.is_some_and(|names| names.value(row) == wanted.as_str()));
+            values.extend(value.filter(|_| wanted));
+        }
+    }
+    Ok(values)
+}

@@ -1,0 +1,108 @@
+//! What is wrong with a pack, and where.
+
+use std::fmt;
+
+/// One thing that is wrong, with the place to mend it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RuleError {
+    /// The file, relative to the pack's folder.
+    pub file: String,
+    /// The line, counted from 1; `None` where the whole file is meant.
+    pub line: Option<u64>,
+    /// What is wrong and, where it is not plain, what to write instead.
+    pub message: String,
+}
+
+impl fmt::Display for RuleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "{}:{line}: {}", self.file, self.message),
+            None => write!(f, "{}: {}", self.file, self.message),
+        }
+    }
+}
+
+/// Everything that is wrong with a pack, in the order of files and lines. A pack with one error is not loaded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+pub struct RuleErrors(pub Vec<RuleError>);
+
+/// Collects errors of one file.
+pub(super) struct Reporter<'f> {
+    file: &'f str,
+    first_line: u64,
+    text: &'f str,
+    errors: Vec<RuleError>,
+}
+
+impl<'f> Reporter<'f> {
+    /// For a document that begins at `first_line` of `file`.
+    pub(super) fn new(file: &'f str, first_line: u64, text: &'f str) -> Self {
+        Self { file, first_line, text, errors: Vec::new() }
+    }
+
+    /// An error at a line of the document, counted from 1 within it.
+    pub(super) fn at(&mut self, line_in_document: u64, message: impl Into<String>) {
+        let line = Some(self.first_line + line_in_document.saturating_sub(1));
+        self.errors.push(RuleError { file: self.file.to_owned(), line, message: message.into() });
+    }
+
+    /// An error at the first line of the document that holds `token`, or at the key `fallback`, or at its head.
+    pub(super) fn near(&mut self, token: &str, fallback: &str, message: impl Into<String>) {
+        let line = self.line_with(token).or_else(|| self.line_with(fallback)).unwrap_or(1);
+        self.at(line, message);
+    }
+
+    fn line_with(&self, token: &str) -> Option<u64> {
+        if token.is_empty() {
+            return None;
+        }
+        let found = self.text.lines().position(|line| !line.trim_start().starts_with('#') && line.contains(token))?;
+        Some(found as u64 + 1)
+    }
+
+    pub(super) fn is_clean(&self) -> bool {
+        self.errors.is_empty()
+    }
+
+    pub(super) fn into_errors(self) -> Vec<RuleError> {
+        self.errors
+    }
+}
+
+/// The known word that is nearest to a wrong one, if any is near enough to have been meant.
+pub(super) fn did_you_mean<'w>(wrong: &str, known: impl IntoIterator<Item = &'w str>) -> String {
+    let nearest = known.into_iter().map(|word| (distance(wrong, word), word)).min();
+    match nearest {
+        Some((distance, word)) if distance <= 2.max(wrong.len() / 4) => format!("; did you mean {word}?"),
+        _ => String::new(),
+    }
+}
+
+/// Levenshtein distance over bytes.
+fn distance(a: &str, b: &str) -> usize {
+    let b = b.as_bytes();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, byte) in a.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for j in 0..b.len() {
+            let substituted = diagonal + usize::from(byte != b[j]);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_near_word_is_suggested_and_a_far_one_is_not() {
+        assert_eq!(did_you_mean("watch.permision", ["watch.kind", "watch.permission"]), "; did you mean watch.permission?");
+        assert_eq!(did_you_mean("elephants", ["watch.kind", "watch.permission"]), "");
+        assert_eq!(distance("kitten", "sitting"), 3);
+    }
+}

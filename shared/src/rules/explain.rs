@@ -1,0 +1,104 @@
+//! Which conditions of a rule held for an event, with the values that they compared.
+
+use rsigma_eval::{ConditionTrace, DetectionTrace, ItemTrace, explain_rule};
+use serde::{Deserialize, Serialize};
+
+use super::lists::ListUses;
+use super::pack::{Pack, Rule};
+use super::sigma_event::SigmaEvent;
+use crate::event::Event;
+
+/// One comparison that held.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Condition {
+    /// The selection of the rule that it belongs to; `raise` for what took the alert further.
+    pub selection: String,
+    /// The field; `None` for a keyword.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub field: Option<String>,
+    /// The event's value, as JSON.
+    pub value: String,
+    /// What it was compared with.
+    pub pattern: String,
+    /// The list that this came from.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub list: Option<String>,
+}
+
+impl Pack {
+    /// The comparisons that held when `rule` matched `event`, those of what raised it included.
+    #[must_use]
+    pub fn conditions(&self, rule: &Rule, event: &Event<'_>) -> Vec<Condition> {
+        let view = SigmaEvent(event);
+        let mut held = Vec::new();
+        // The engine keeps rules in the order in which they were added, which is that of `self.rules`.
+        if let Some(compiled) = self.by_id.get(&rule.id).and_then(|index| self.engine.rules().get(*index)) {
+            for trace in explain_rule(compiled, &view).conditions {
+                collect(&trace, "", &rule.lists, &mut held);
+            }
+        }
+        for entry in &rule.raises {
+            let explanation = explain_rule(&entry.condition, &view);
+            if explanation.matched {
+                for trace in explanation.conditions {
+                    collect(&trace, "raise", &entry.lists, &mut held);
+                }
+            }
+        }
+        held
+    }
+}
+
+/// Takes what held; what stands below a `not` held by not matching, and says nothing about the event.
+fn collect(trace: &ConditionTrace, under: &str, lists: &ListUses, held: &mut Vec<Condition>) {
+    if !trace.matched() {
+        return;
+    }
+    match trace {
+        ConditionTrace::Selection { name, detection, .. } => {
+            let name = if under.is_empty() { name } else { under };
+            collect_detection(detection, name, lists, held);
+        }
+        ConditionTrace::And { children, .. } | ConditionTrace::Or { children, .. } => {
+            children.iter().for_each(|child| collect(child, under, lists, held));
+        }
+        ConditionTrace::Quantified { branches, .. } => {
+            for branch in branches.iter().filter(|branch| branch.matched) {
+                let name = if under.is_empty() { &branch.name } else { under };
+                collect_detection(&branch.detection, name, lists, held);
+            }
+        }
+        ConditionTrace::Not { .. } => {}
+    }
+}
+
+fn collect_detection(trace: &DetectionTrace, selection: &str, lists: &ListUses, held: &mut Vec<Condition>) {
+    if !trace.matched() {
+        return;
+    }
+    match trace {
+        DetectionTrace::AllOf { items, .. } => {
+            items.iter().filter(|item| item.matched).for_each(|item| held.push(condition(item, selection, lists)));
+        }
+        DetectionTrace::AnyOf { branches, .. } | DetectionTrace::And { branches, .. } => {
+            branches.iter().for_each(|branch| collect_detection(branch, selection, lists, held));
+        }
+        DetectionTrace::Keywords { item, .. } => held.push(condition(item, selection, lists)),
+        DetectionTrace::ArrayMatch { members, .. } => {
+            members.iter().for_each(|member| collect_detection(&member.detection, selection, lists, held));
+        }
+        DetectionTrace::Conditional { condition, .. } => collect(condition, selection, lists, held),
+        DetectionTrace::Other { .. } => {}
+    }
+}
+
+fn condition(item: &ItemTrace, selection: &str, lists: &ListUses) -> Condition {
+    let list = item.field.as_ref().and_then(|field| lists.iter().find(|(used, _)| used == field));
+    Condition {
+        selection: selection.to_owned(),
+        field: item.field.clone(),
+        value: item.actual.as_ref().map_or_else(String::new, ToString::to_string),
+        pattern: item.pattern.clone().unwrap_or_default(),
+        list: list.map(|(_, name)| name.clone()),
+    }
+}

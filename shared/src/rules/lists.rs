@@ -1,0 +1,152 @@
+//! Lists: named values that rules refer to as `field|expand: '%name%'`.
+//!
+//! The placeholders are replaced here, and not by the engine's own pipeline, because that takes a list's wildcards
+//! for plain characters and reads a placeholder without a list as the name of an event field.
+
+use std::collections::BTreeMap;
+
+use rsigma_parser::{Detection, Detections, Modifier, SigmaString, SigmaValue};
+
+use super::error::did_you_mean;
+
+/// One list, as its file says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct List {
+    /// The file's name without its ending.
+    pub name: String,
+    /// Sigma patterns: `*` and `?` are wildcards, case does not matter.
+    pub values: Vec<String>,
+}
+
+/// Stands for the values of an empty list: a noncharacter that no record holds, so that nothing matches.
+const NEVER: &str = "\u{ffff}";
+
+impl List {
+    /// Reads a list: one value a line; lines that begin with `#` are comments.
+    #[must_use]
+    pub fn parse(name: &str, text: &str) -> Self {
+        let values = text
+            .lines()
+            .map(|line| line.trim_start_matches('\u{feff}').trim())
+            .filter(|line| !line.is_empty() && !line.starts_with('#'))
+            .map(str::to_owned)
+            .collect();
+        Self { name: name.to_owned(), values }
+    }
+}
+
+/// The lists of a pack by name.
+pub(super) type Lists = BTreeMap<String, List>;
+
+/// Which list each field of a rule was compared with.
+pub(super) type ListUses = Vec<(String, String)>;
+
+/// Replaces every placeholder in a detection section.
+///
+/// # Errors
+/// The messages, each with the text in the rule that it is about.
+pub(super) fn expand(detections: &mut Detections, lists: &Lists) -> Result<ListUses, Vec<(String, String)>> {
+    let mut expansion = Expansion { lists, uses: Vec::new(), errors: Vec::new() };
+    for detection in detections.named.values_mut() {
+        expansion.detection(detection);
+    }
+    if expansion.errors.is_empty() {
+        expansion.uses.sort();
+        expansion.uses.dedup();
+        Ok(expansion.uses)
+    } else {
+        Err(expansion.errors)
+    }
+}
+
+struct Expansion<'l> {
+    lists: &'l Lists,
+    uses: ListUses,
+    errors: Vec<(String, String)>,
+}
+
+impl Expansion<'_> {
+    fn detection(&mut self, detection: &mut Detection) {
+        match detection {
+            Detection::AllOf(items) => {
+                for item in items {
+                    let name = item.field.name.clone().unwrap_or_default();
+                    if item.field.has_modifier(Modifier::Expand) {
+                        self.values(&name, &item.field.modifiers, &mut item.values);
+                        item.field.modifiers.retain(|modifier| *modifier != Modifier::Expand);
+                    } else {
+                        self.refuse_bare_placeholders(&name, &item.values);
+                    }
+                }
+            }
+            Detection::AnyOf(children) | Detection::And(children) => {
+                children.iter_mut().for_each(|child| self.detection(child));
+            }
+            Detection::ArrayMatch { body, .. } => self.detection(body),
+            Detection::Conditional { named, .. } => named.values_mut().for_each(|child| self.detection(child)),
+            Detection::Keywords(values) => self.refuse_bare_placeholders("keywords", values),
+        }
+    }
+
+    fn values(&mut self, field: &str, modifiers: &[Modifier], values: &mut Vec<SigmaValue>) {
+        let allowed = [Modifier::Expand, Modifier::Contains, Modifier::StartsWith, Modifier::EndsWith, Modifier::Cased];
+        if modifiers.iter().any(|modifier| !allowed.contains(modifier)) {
+            let message = "expand goes with contains, startswith, endswith and cased only".to_owned();
+            self.errors.push((format!("{field}|"), message));
+        }
+        let mut expanded = Vec::new();
+        for value in values.drain(..) {
+            let Some(name) = placeholder(&value) else {
+                let text = original(&value).unwrap_or_default().to_owned();
+                let message = format!("{text:?} is no list; with expand, a value is the name of one between percent signs");
+                self.errors.push((text, message));
+                continue;
+            };
+            if let Some(list) = self.lists.get(name) {
+                self.uses.push((field.to_owned(), name.to_owned()));
+                expanded.extend(list.values.iter().map(|value| SigmaValue::String(SigmaString::new(value))));
+                if list.values.is_empty() {
+                    expanded.push(SigmaValue::String(SigmaString::from_raw(NEVER)));
+                }
+            } else {
+                let hint = did_you_mean(name, self.lists.keys().map(String::as_str));
+                let message = format!("there is no list {name}{hint}; a list is a file lists/{name}.txt, one value a line");
+                self.errors.push((format!("%{name}%"), message));
+            }
+        }
+        *values = expanded;
+    }
+
+    /// `field: '%list%'` without `expand` would compare with the percent signs themselves.
+    fn refuse_bare_placeholders(&mut self, field: &str, values: &[SigmaValue]) {
+        for name in values.iter().filter_map(placeholder) {
+            let message = format!("a list needs the modifier expand; write `{field}|expand: '%{name}%'`");
+            self.errors.push((format!("%{name}%"), message));
+        }
+    }
+}
+
+fn original(value: &SigmaValue) -> Option<&str> {
+    match value {
+        SigmaValue::String(text) => Some(&text.original),
+        _ => None,
+    }
+}
+
+/// The name between the percent signs, if the value is nothing but a placeholder.
+fn placeholder(value: &SigmaValue) -> Option<&str> {
+    let name = original(value)?.strip_prefix('%')?.strip_suffix('%')?;
+    let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    is_name.then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_its_lines_without_comments() {
+        let list = List::parse("x", "\u{feff}# what it is for\r\nUSER_ADMIN\r\n\n  Manage Policies  \n#OLD\nIMPERSONATE_*");
+        assert_eq!(list.values, ["USER_ADMIN", "Manage Policies", "IMPERSONATE_*"]);
+    }
+}

@@ -1,0 +1,25 @@
+//! The rule pack: Sigma rules with a `watch:` attribute, filters and lists, compiled once and matched against events.
+//!
+//! Sigma itself is `rsigma`'s business, and nothing outside this module sees it. Loading is strict: a construct that
+//! is not supported, a list that does not exist, a derived field that is not known are errors with file and line,
+//! never skipped, for a rule that silently never matches is worse than none.
+
+mod document;
+mod error;
+mod examples;
+mod explain;
+mod lists;
+mod matching;
+mod pack;
+mod settings;
+mod sigma_event;
+mod vocabulary;
+
+pub use error::{RuleError, RuleErrors};
+pub use examples::{ExampleKind, ExampleResult};
+pub use explain::Condition;
+pub use lists::List;
+pub use matching::Match;
+pub use pack::{Pack, PackFile, Rule, read_folder};
+pub use settings::{KeyField, Raise, Window};
+pub use vocabulary::{Level, Question, Route};

@@ -1,0 +1,214 @@
+//! The rule pack that ships, and everything that must not load.
+#![allow(missing_docs)]
+
+use std::path::Path;
+
+use immuta_watch::event::{Event, Record};
+use immuta_watch::rules::{Level, Pack, PackFile, Route};
+
+const RULE: &str = "\
+title: Permission granted
+id: 00000000-0000-4000-8000-000000000001
+status: test
+logsource:
+  product: immuta
+  service: audit
+detection:
+  selection:
+    watch.kind: PermissionApplied
+  condition: selection
+level: low
+watch:
+  question: permissions
+  route: dashboard
+  alert_key: [watch.actor, watch.subject]
+  window: 1d
+  raise:
+    - when:
+        watch.permission|expand: '%high_risk%'
+      level: high
+      route: notification
+      because: It is on the list.
+  runbook: [Ask the actor.]
+  examples:
+    positive:
+      - name: granted
+        event: {auditPayload: {type: PermissionAppliedAuditPayload, permission: CREATE_PROJECT}}
+    negative:
+      - name: removed
+        event: {auditPayload: {type: PermissionRemovedAuditPayload, permission: CREATE_PROJECT}}
+";
+
+const FILTER: &str = "\
+title: Provisioning
+id: 00000000-0000-4000-8000-000000000002
+logsource:
+  product: immuta
+  service: audit
+filter:
+  rules: [00000000-0000-4000-8000-000000000001]
+  selection:
+    watch.actor: okta-scim
+  condition: not selection
+";
+
+fn files(rule: &str) -> Vec<PackFile> {
+    let file = |path: &str, text: &str| PackFile { path: path.to_owned(), text: text.to_owned() };
+    vec![
+        file("permissions/permission_granted.yml", rule),
+        file("lists/high_risk.txt", "# what can do harm\nGOVERNANCE\nIMPERSONATE_*\n"),
+        file("lists/nothing.txt", ""),
+    ]
+}
+
+fn with_filter(filter: &str) -> Vec<PackFile> {
+    let mut files = files(RULE);
+    files.push(PackFile { path: "filters/provisioning.yml".to_owned(), text: filter.to_owned() });
+    files
+}
+
+/// The level and route of the one match, if there is one.
+fn matched(pack: &Pack, record: &str) -> Option<(Level, Route)> {
+    let record = Record::parse(record.as_bytes()).unwrap();
+    let matches = pack.matches(&Event::of(&record));
+    assert!(matches.len() <= 1);
+    matches.first().map(|found| (found.level, found.route))
+}
+
+fn granted(permission: &str) -> String {
+    format!(r#"{{"actor":{{"id":"ann"}},"auditPayload":{{"type":"PermissionAppliedAuditPayload","permission":"{permission}"}}}}"#)
+}
+
+#[test]
+fn the_pack_that_ships_loads_and_all_its_examples_hold() {
+    let pack = Pack::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules")).unwrap_or_else(|errors| panic!("{errors}"));
+    assert!(pack.rules().len() >= 15);
+    let results = pack.run_examples();
+    let failures: Vec<_> = results.iter().filter(|result| result.failure.is_some()).collect();
+    assert!(failures.is_empty(), "{failures:#?}");
+    assert!(results.len() >= 2 * pack.rules().len());
+}
+
+#[test]
+fn a_list_raises_level_and_route_and_its_wildcards_count() {
+    let pack = Pack::compile(&files(RULE)).unwrap();
+    assert_eq!(matched(&pack, &granted("CREATE_PROJECT")), Some((Level::Low, Route::Dashboard)));
+    assert_eq!(matched(&pack, &granted("governance")), Some((Level::High, Route::Notification)));
+    assert_eq!(matched(&pack, &granted("IMPERSONATE_USER")), Some((Level::High, Route::Notification)));
+}
+
+#[test]
+fn an_empty_list_matches_nothing() {
+    let pack = Pack::compile(&files(&RULE.replace("%high_risk%", "%nothing%"))).unwrap();
+    assert_eq!(matched(&pack, &granted("GOVERNANCE")), Some((Level::Low, Route::Dashboard)));
+}
+
+#[test]
+fn a_raise_may_be_a_whole_detection_with_its_own_condition() {
+    let when = "a: {watch.permission: GOVERNANCE}\n        b: {watch.actor: ann}\n        condition: a and not b";
+    let pack = Pack::compile(&files(&RULE.replace("watch.permission|expand: '%high_risk%'", when))).unwrap();
+    assert_eq!(matched(&pack, &granted("GOVERNANCE")), Some((Level::Low, Route::Dashboard)));
+    let by_bob = granted("GOVERNANCE").replace("ann", "bob");
+    assert_eq!(matched(&pack, &by_bob), Some((Level::High, Route::Notification)));
+}
+
+#[test]
+fn a_filter_takes_out_what_it_describes() {
+    let pack = Pack::compile(&with_filter(FILTER)).unwrap();
+    assert_eq!(pack.filters(), 1);
+    assert!(matched(&pack, &granted("GOVERNANCE")).is_some());
+    assert_eq!(matched(&pack, &granted("GOVERNANCE").replace("ann", "okta-scim")), None);
+}
+
+#[test]
+fn the_conditions_that_held_name_field_value_and_list() {
+    let pack = Pack::compile(&files(RULE)).unwrap();
+    let text = granted("GOVERNANCE");
+    let record = Record::parse(text.as_bytes()).unwrap();
+    let conditions = pack.conditions(&pack.rules()[0], &Event::of(&record));
+    let shown: Vec<_> = conditions
+        .iter()
+        .map(|held| (held.selection.as_str(), held.field.as_deref().unwrap(), held.value.as_str(), held.list.as_deref()))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            ("selection", "watch.kind", "\"PermissionApplied\"", None),
+            ("raise", "watch.permission", "\"GOVERNANCE\"", Some("high_risk")),
+        ]
+    );
+}
+
+#[test]
+fn the_hash_changes_with_every_byte_and_not_with_the_order_of_files() {
+    let pack = Pack::compile(&files(RULE)).unwrap();
+    let mut reversed = files(RULE);
+    reversed.reverse();
+    assert_eq!(Pack::compile(&reversed).unwrap().hash(), pack.hash());
+    assert_ne!(Pack::compile(&files(&RULE.replace("Ask the", "Call the"))).unwrap().hash(), pack.hash());
+}
+
+/// What is wrong, where, and in which words: line, and a part of the message.
+#[test]
+fn everything_that_would_silently_not_match_is_an_error_with_its_line() {
+    let cases: &[(&str, &str, u64, &str)] = &[
+        ("watch.kind: Perm", "watch.knid: Perm", 9, "there is no derived field watch.knid; did you mean watch.kind?"),
+        ("watch.kind:", "watch.kind|contain:", 9, "Unknown modifier 'contain'"),
+        ("condition: selection", "condition: selecton", 10, "unknown detection identifier: selecton"),
+        ("condition: selection", "condition: selection | count() > 3", 10, "Condition parse error"),
+        ("condition: selection", "condition: selection\n  timeframe: 5m", 11, "timeframe"),
+        ("watch.kind: Perm", "auditPayload.tags[0]: Perm", 9, "brackets are not supported"),
+        ("'%high_risk%'", "'%high_rsik%'", 19, "there is no list high_rsik; did you mean high_risk?"),
+        ("'%high_risk%'", "USER_ADMIN", 19, "is no list; with expand"),
+        ("watch.permission|expand", "watch.permission", 19, "a list needs the modifier expand"),
+        ("watch.permission|expand", "watch.permission|re|expand", 19, "expand goes with"),
+        ("question: permissions", "question: permission", 13, "unknown variant `permission`"),
+        ("route: dashboard", "rout: dashboard", 14, "unknown field `rout`"),
+        ("[watch.actor, watch.subject]", "[watch.subject, actor.id]", 15, "can be missing"),
+        ("[watch.actor, watch.subject]", "[watch.actr]", 15, "did you mean watch.actor?"),
+        ("window: 1d", "window: 5h", 16, "is no window"),
+        ("level: low", "level: lwo", 11, "unknown variant `lwo`"),
+        ("product: immuta", "product: windows", 5, "no event comes from this logsource"),
+        ("status: test", "status: deprecated", 3, "take a rule that is none of these out"),
+        ("id: 0000", "id: abc-0000", 2, "a rule needs an id"),
+        ("title: Permission granted", "title: [a", 1, ""),
+        ("level: low", "levle: low", 11, "unknown field `levle`"),
+        ("runbook: [Ask the actor.]", "runbook: []", 23, "the runbook is empty"),
+    ];
+    for (from, to, line, message) in cases {
+        assert!(RULE.contains(from), "{from}");
+        let errors = Pack::compile(&files(&RULE.replacen(from, to, 1))).expect_err(to).0;
+        let found = errors.iter().any(|error| {
+            error.file == "permissions/permission_granted.yml"
+                && (error.line == Some(*line) || message.is_empty())
+                && error.message.contains(message)
+        });
+        assert!(found, "{to}: {errors:#?}");
+    }
+}
+
+#[test]
+fn an_error_in_a_later_document_has_the_line_of_the_file() {
+    let second = RULE.replace("0001", "0003").replace("window: 1d", "window: soon");
+    let errors = Pack::compile(&files(&format!("{RULE}---\n{second}"))).unwrap_err().0;
+    assert_eq!(errors.len(), 1);
+    assert_eq!(errors[0].line, Some(RULE.lines().count() as u64 + 1 + 16));
+}
+
+#[test]
+fn rules_with_one_id_and_filters_without_a_rule_are_errors() {
+    let mut twice = files(RULE);
+    twice.push(PackFile { path: "permissions/again.yml".to_owned(), text: RULE.to_owned() });
+    assert!(Pack::compile(&twice).unwrap_err().to_string().contains("is already that of permissions/again.yml"));
+    let astray = FILTER.replace("rules: [00000000-0000-4000-8000-000000000001]", "rules: [nobody]");
+    assert!(Pack::compile(&with_filter(&astray)).unwrap_err().to_string().contains("about \"nobody\""));
+    assert!(Pack::compile(&[]).unwrap_err().to_string().contains("there is no rule"));
+}
+
+#[test]
+fn a_correlation_is_refused_and_not_skipped() {
+    let correlation = "title: Many\ncorrelation:\n  type: event_count\n  rules: [a]\n  timespan: 1h\n  condition: {gte: 3}\n";
+    let mut files = files(RULE);
+    files.push(PackFile { path: "many.yml".to_owned(), text: correlation.to_owned() });
+    assert!(Pack::compile(&files).unwrap_err().to_string().contains("correlation rules are not supported"));
+}
