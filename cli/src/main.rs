@@ -1,1 +1,33 @@
-fn main() {}
+//! `immuta-watch` on a laptop: audit exports in, alerts and a verifiable lake out.
+
+mod arguments;
+mod commands;
+mod exit;
+mod exports;
+mod pack;
+mod terminal;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+use exit::Exit;
+
+fn main() -> std::process::ExitCode {
+    let arguments = Arguments::parse();
+    let done = match &arguments.command {
+        Command::Run(run) => commands::run::run(run),
+        Command::Inspect(inspect) => commands::inspect::inspect(inspect),
+        Command::Alerts(alerts) => commands::alerts::alerts(alerts),
+        Command::Rules(rules) => commands::rules::rules(rules),
+        Command::Verify(verify) => commands::verify::verify(verify),
+        Command::Simulate(simulate) => commands::simulate::simulate(simulate),
+    };
+    match done {
+        Ok(exit) => exit.into(),
+        Err(error) if exit::is_closed_pipe(&error) => Exit::Done.into(),
+        Err(error) => {
+            anstream::eprintln!("{}error:{} {error:#}", terminal::RED, terminal::PLAIN);
+            Exit::Failed.into()
+        }
+    }
+}

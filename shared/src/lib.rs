@@ -9,7 +9,7 @@
 //!                              alerts)
 //! ```
 //!
-//! [`event`], [`rules`], [`findings`] and [`alerts`] are pure: no I/O but temporary files for what does not fit in
+//! [`event`], [`rules`], [`findings`], [`alerts`] and [`report`] are pure: no I/O but temporary files for what does not fit in
 //! memory, no clock, no cloud type. [`export`] and [`lake`] are the edges.
 
 pub mod alerts;
@@ -18,6 +18,7 @@ pub mod event;
 pub mod export;
 pub mod findings;
 pub mod lake;
+pub mod report;
 pub mod rules;
 
 /// The release that is named in every manifest.

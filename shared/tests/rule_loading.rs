@@ -76,12 +76,15 @@ fn matched(pack: &Pack, record: &str) -> Option<(Level, Route)> {
 }
 
 fn granted(permission: &str) -> String {
-    format!(r#"{{"actor":{{"id":"ann"}},"auditPayload":{{"type":"PermissionAppliedAuditPayload","permission":"{permission}"}}}}"#)
+    format!(
+        r#"{{"actor":{{"id":"ann"}},"auditPayload":{{"type":"PermissionAppliedAuditPayload","permission":"{permission}"}}}}"#
+    )
 }
 
 #[test]
 fn the_pack_that_ships_loads_and_all_its_examples_hold() {
-    let pack = Pack::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules")).unwrap_or_else(|errors| panic!("{errors}"));
+    let pack =
+        Pack::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules")).unwrap_or_else(|errors| panic!("{errors}"));
     assert!(pack.rules().len() >= 15);
     let results = pack.run_examples();
     let failures: Vec<_> = results.iter().filter(|result| result.failure.is_some()).collect();
@@ -128,7 +131,9 @@ fn the_conditions_that_held_name_field_value_and_list() {
     let conditions = pack.conditions(&pack.rules()[0], &Event::of(&record));
     let shown: Vec<_> = conditions
         .iter()
-        .map(|held| (held.selection.as_str(), held.field.as_deref().unwrap(), held.value.as_str(), held.list.as_deref()))
+        .map(|held| {
+            (held.selection.as_str(), held.field.as_deref().unwrap(), held.value.as_str(), held.list.as_deref())
+        })
         .collect();
     assert_eq!(
         shown,
@@ -207,7 +212,8 @@ fn rules_with_one_id_and_filters_without_a_rule_are_errors() {
 
 #[test]
 fn a_correlation_is_refused_and_not_skipped() {
-    let correlation = "title: Many\ncorrelation:\n  type: event_count\n  rules: [a]\n  timespan: 1h\n  condition: {gte: 3}\n";
+    let correlation =
+        "title: Many\ncorrelation:\n  type: event_count\n  rules: [a]\n  timespan: 1h\n  condition: {gte: 3}\n";
     let mut files = files(RULE);
     files.push(PackFile { path: "many.yml".to_owned(), text: correlation.to_owned() });
     assert!(Pack::compile(&files).unwrap_err().to_string().contains("correlation rules are not supported"));

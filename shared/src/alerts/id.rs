@@ -111,7 +111,9 @@ mod tests {
         let one = id("r", "2026-11-02T18:00:00Z", &["ann"]);
         assert!(one.to_string().starts_with("20261102-"));
         assert_eq!(one.to_string().parse(), Ok(one));
-        for text in ["", "20261102", "2026-1102-5c0f3a9be1d24c77", "20261302-5c0f3a9be1d24c77", "20261102-+c0f3a9be1d24c77"] {
+        for text in
+            ["", "20261102", "2026-1102-5c0f3a9be1d24c77", "20261302-5c0f3a9be1d24c77", "20261102-+c0f3a9be1d24c77"]
+        {
             assert!(text.parse::<AlertId>().is_err(), "{text}");
         }
     }

@@ -392,8 +392,8 @@ impl<'r> Fields<'r> {
         for row in TABLE {
             // Nine records in ten are queries, and of the fields that only changes have they say nothing but by
             // accident; what queries do have is either expected of them or of every event.
-            let of_queries = row.field.is_expected_of(super::kind::QUERY)
-                || matches!(row.field, Field::Tag | Field::Purpose);
+            let of_queries =
+                row.field.is_expected_of(super::kind::QUERY) || matches!(row.field, Field::Tag | Field::Purpose);
             if is_query && !of_queries {
                 continue;
             }
@@ -469,10 +469,9 @@ impl<'r> Source<'r> {
 /// A string or number as it is; an object by its name.
 fn name_of<'r>(value: &'r Json<'r>) -> Option<Cow<'r, str>> {
     match value {
-        Json::Object(_) => NAMES
-            .iter()
-            .filter_map(|name| value.get(name)?.as_text())
-            .find(|text| !text.trim().is_empty()),
+        Json::Object(_) => {
+            NAMES.iter().filter_map(|name| value.get(name)?.as_text()).find(|text| !text.trim().is_empty())
+        }
         Json::Bool(_) => None,
         _ => value.as_text(),
     }

@@ -134,7 +134,10 @@ mod tests {
     fn action_and_target_stand_in_and_say_so() {
         assert_eq!(kind(r#"{"action":"QUERY","targetType":"DATASOURCE"}"#).unwrap(), "Query");
         assert_eq!(kind(r#"{"action":"UPDATE","targetType":"USER","auditPayload":null}"#).unwrap(), "USER:UPDATE");
-        assert_eq!(kind(r#"{"action":"UPDATE","targetType":"USER","auditPayload":{"type":7}}"#).unwrap(), "USER:UPDATE");
+        assert_eq!(
+            kind(r#"{"action":"UPDATE","targetType":"USER","auditPayload":{"type":7}}"#).unwrap(),
+            "USER:UPDATE"
+        );
     }
 
     #[test]

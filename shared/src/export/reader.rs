@@ -425,7 +425,10 @@ mod tests {
         let middle = compressed.len() / 2;
         compressed[middle..middle + 64].fill(0xff);
         let (lines, ending) = read(&compressed);
-        assert!(matches!(&ending, Ending::Early(reason) if reason.starts_with("the compressed stream is")), "{ending:?}");
+        assert!(
+            matches!(&ending, Ending::Early(reason) if reason.starts_with("the compressed stream is")),
+            "{ending:?}"
+        );
         assert!(lines.len() > 1000);
     }
 

@@ -142,7 +142,13 @@ impl Findings {
         Ok(self.quarantine.add(line, offset, bytes, content, reason)?)
     }
 
-    fn event(&mut self, event: &Event<'_>, source: &Source, line: u64, context: &Context<'_>) -> Result<(), ClassifyError> {
+    fn event(
+        &mut self,
+        event: &Event<'_>,
+        source: &Source,
+        line: u64,
+        context: &Context<'_>,
+    ) -> Result<(), ClassifyError> {
         let query_text = context.configuration.ledger.query_text;
         self.counts.classified += 1;
         self.counts.undated += u64::from(event.time().is_none());

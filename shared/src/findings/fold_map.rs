@@ -221,10 +221,14 @@ mod tests {
     fn counted(words: &[String], budget: usize) -> (BTreeMap<String, u64>, usize) {
         let mut map: FoldMap<Key, u64> = FoldMap::new(budget);
         for word in words {
-            map.update(word.as_str(), || (0, 1), |count| {
-                *count += 1;
-                0
-            })
+            map.update(
+                word.as_str(),
+                || (0, 1),
+                |count| {
+                    *count += 1;
+                    0
+                },
+            )
             .unwrap();
         }
         let runs = map.runs();

@@ -65,6 +65,9 @@ mod tests {
 
     #[test]
     fn a_record_over_several_lines_is_kept_on_one() {
-        assert_eq!(kept_text(b"{\"auditPayload\":\n{\"type\":\"X\"}}", QueryText::Keep), r#"{"auditPayload":{"type":"X"}}"#);
+        assert_eq!(
+            kept_text(b"{\"auditPayload\":\n{\"type\":\"X\"}}", QueryText::Keep),
+            r#"{"auditPayload":{"type":"X"}}"#
+        );
     }
 }

@@ -76,7 +76,9 @@ pub enum CommitError {
     #[error("the lake failed: {0}")]
     Store(#[from] StoreError),
     /// The former manifest is damaged.
-    #[error("the manifest {name} is damaged ({reason}); `immuta-watch verify` says what else is, `run --again` writes it anew")]
+    #[error(
+        "the manifest {name} is damaged ({reason}); `immuta-watch verify` says what else is, `run --again` writes it anew"
+    )]
     Manifest {
         /// Its name
         name: String,
@@ -144,11 +146,14 @@ impl<S: Store> Lake<'_, S> {
             return Ok(Outcome::AlreadyCommitted(Box::new(manifest)));
         }
 
-        let bytes = export.open().await.map_err(CommitError::Export)?;
-        let findings = classify(source, bytes, context, progress)?;
-        if export.version().await.map_err(CommitError::Export)?.as_ref() != Some(&version) {
-            return Err(CommitError::Changed);
-        }
+        let findings = match Self::read(export, &version, context, progress).await {
+            Ok(findings) => findings,
+            Err(error) => {
+                // Nothing was written yet. Should the lease stay, it runs out; what counts is why the work ended.
+                let _ = lease.give_up(self.clock.now()).await;
+                return Err(error);
+            }
+        };
 
         let former_files = former.iter().flat_map(|(manifest, _)| manifest.file_names());
         let planned = findings.planned_files().into_iter().map(|(area, date)| names::file(area, date, &source.id));
@@ -169,6 +174,21 @@ impl<S: Store> Lake<'_, S> {
         }
         lease.release(self.clock.now()).await?;
         Ok(Outcome::Committed(Box::new(manifest)))
+    }
+
+    /// Classifies this version of the export, and no other.
+    async fn read(
+        export: &impl OpenExport,
+        version: &Version,
+        context: &Context<'_>,
+        progress: &mut (dyn FnMut(u64) + Send),
+    ) -> Result<Findings, CommitError> {
+        let bytes = export.open().await.map_err(CommitError::Export)?;
+        let findings = classify(export.source(), bytes, context, progress)?;
+        match export.version().await.map_err(CommitError::Export)? {
+            Some(found) if found == *version => Ok(findings),
+            _ => Err(CommitError::Changed),
+        }
     }
 
     /// The export's manifest as it stands. With `again`, a damaged one counts as none, since it is replaced.

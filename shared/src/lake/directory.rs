@@ -217,7 +217,8 @@ mod tests {
         store.put("a/b/one", &mut blob("1")).await.unwrap();
         store.put("a/b/one", &mut blob("11")).await.unwrap();
         store.put("a/two", &mut blob("2")).await.unwrap();
-        let names: Vec<_> = store.list("a/").await.unwrap().into_iter().map(|entry| (entry.name, entry.bytes)).collect();
+        let names: Vec<_> =
+            store.list("a/").await.unwrap().into_iter().map(|entry| (entry.name, entry.bytes)).collect();
         assert_eq!(names, [("a/b/one".to_owned(), 2), ("a/two".to_owned(), 1)]);
         assert_eq!(store.get("a/b/one").await.unwrap().unwrap().content, "11");
         store.remove("a/b/one").await.unwrap();
@@ -245,7 +246,8 @@ mod tests {
             let threads: Vec<_> = (0..8)
                 .map(|number: u8| {
                     let store = DirectoryStore::open(folder.path()).unwrap();
-                    scope.spawn(move || store.write_if("x", &[number], &Condition::Absent).unwrap() != Written::Conflict)
+                    scope
+                        .spawn(move || store.write_if("x", &[number], &Condition::Absent).unwrap() != Written::Conflict)
                 })
                 .collect();
             threads.into_iter().map(|thread| usize::from(thread.join().unwrap())).sum()

@@ -40,7 +40,9 @@ pub(super) struct Lease<'s, S> {
 pub(super) enum Asked<'s, S> {
     Held(Lease<'s, S>),
     /// Another process has it, until then at most.
-    Busy { until: DateTime<Utc> },
+    Busy {
+        until: DateTime<Utc>,
+    },
 }
 
 /// The lease ran out or went to somebody else before the work was done.
@@ -124,6 +126,17 @@ impl<'s, S: Store> Lease<'s, S> {
             return Err(LeaseError::Lost); // it may be somebody else's by now
         }
         Ok(self.store.remove(&self.name).await?)
+    }
+
+    /// Gives the lease back although the work is not done, so that nobody need wait for it to run out. Only for an
+    /// attempt that has no write under way; what an earlier one left to clean up stays entered.
+    pub(super) async fn give_up(mut self, now: DateTime<Utc>) -> Result<(), LeaseError> {
+        if self.record.touched.is_empty() {
+            return self.release(now).await;
+        }
+        self.record.expires = now;
+        self.store.put_if(&self.name, encode(&self.record), Condition::Matches(self.etag)).await?;
+        Ok(())
     }
 }
 

@@ -68,8 +68,14 @@ mod tests {
         let source = Source::at("s3://b/k").id;
         let date = NaiveDate::from_ymd_opt(2026, 11, 2);
         let id = source.as_str();
-        assert_eq!(file(Area::Ledger(Ledger::Access), date, &source), format!("ledger/access/date=2026-11-02/{id}.parquet"));
+        assert_eq!(
+            file(Area::Ledger(Ledger::Access), date, &source),
+            format!("ledger/access/date=2026-11-02/{id}.parquet")
+        );
         assert_eq!(file(Area::Quarantine, None, &source), format!("quarantine/{id}.ndjson"));
-        assert_eq!(file(Area::Alerts, NaiveDate::from_ymd_opt(1, 1, 1), &source), format!("alerts/date=0001-01-01/{id}.ndjson"));
+        assert_eq!(
+            file(Area::Alerts, NaiveDate::from_ymd_opt(1, 1, 1), &source),
+            format!("alerts/date=0001-01-01/{id}.ndjson")
+        );
     }
 }

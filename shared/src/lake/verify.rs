@@ -78,7 +78,9 @@ pub async fn verify<E: OpenExport>(
     for (name, manifest) in read_manifests(store).await? {
         found.manifests += 1;
         match manifest {
-            Err(reason) => found.problem(&name, format!("the manifest is damaged ({reason}); `run --again` writes it anew")),
+            Err(reason) => {
+                found.problem(&name, format!("the manifest is damaged ({reason}); `run --again` writes it anew"))
+            }
             Ok(manifest) => {
                 named.extend(manifest.file_names());
                 uris.insert(manifest.uri.clone());
@@ -258,12 +260,7 @@ async fn check_export(
 }
 
 /// Checks one file against what its manifest says, and takes in the lines that it holds.
-fn check_file(
-    file: &CommittedFile,
-    content: &Bytes,
-    lines: &mut Lines,
-    rollup_events: &mut u64,
-) -> Result<(), String> {
+fn check_file(file: &CommittedFile, content: &Bytes, lines: &mut Lines, rollup_events: &mut u64) -> Result<(), String> {
     let is_ledger = |ledger: Ledger| file.name.starts_with(&format!("ledger/{}/", ledger.name()));
     let rows = if let Some(ledger) = [Ledger::Access, Ledger::Changes].into_iter().find(|ledger| is_ledger(*ledger)) {
         let found = integers(content, "line", None)?;

@@ -101,7 +101,10 @@ mod tests {
 
     #[test]
     fn a_near_word_is_suggested_and_a_far_one_is_not() {
-        assert_eq!(did_you_mean("watch.permision", ["watch.kind", "watch.permission"]), "; did you mean watch.permission?");
+        assert_eq!(
+            did_you_mean("watch.permision", ["watch.kind", "watch.permission"]),
+            "; did you mean watch.permission?"
+        );
         assert_eq!(did_you_mean("elephants", ["watch.kind", "watch.permission"]), "");
         assert_eq!(distance("kitten", "sitting"), 3);
     }

@@ -98,7 +98,8 @@ impl Expansion<'_> {
         for value in values.drain(..) {
             let Some(name) = placeholder(&value) else {
                 let text = original(&value).unwrap_or_default().to_owned();
-                let message = format!("{text:?} is no list; with expand, a value is the name of one between percent signs");
+                let message =
+                    format!("{text:?} is no list; with expand, a value is the name of one between percent signs");
                 self.errors.push((text, message));
                 continue;
             };
@@ -110,7 +111,8 @@ impl Expansion<'_> {
                 }
             } else {
                 let hint = did_you_mean(name, self.lists.keys().map(String::as_str));
-                let message = format!("there is no list {name}{hint}; a list is a file lists/{name}.txt, one value a line");
+                let message =
+                    format!("there is no list {name}{hint}; a list is a file lists/{name}.txt, one value a line");
                 self.errors.push((format!("%{name}%"), message));
             }
         }
@@ -146,7 +148,8 @@ mod tests {
 
     #[test]
     fn a_list_is_its_lines_without_comments() {
-        let list = List::parse("x", "\u{feff}# what it is for\r\nUSER_ADMIN\r\n\n  Manage Policies  \n#OLD\nIMPERSONATE_*");
+        let list =
+            List::parse("x", "\u{feff}# what it is for\r\nUSER_ADMIN\r\n\n  Manage Policies  \n#OLD\nIMPERSONATE_*");
         assert_eq!(list.values, ["USER_ADMIN", "Manage Policies", "IMPERSONATE_*"]);
     }
 }

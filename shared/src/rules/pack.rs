@@ -55,7 +55,7 @@ pub struct Rule {
     pub falsepositives: Vec<String>,
     /// The controls of standards that it serves.
     pub controls: Vec<String>,
-    /// The fields that the rule reads.
+    /// The fields that the rule reads, those of what raises it included.
     pub fields: Vec<String>,
     /// The kinds it is about, if it names them; empty if it may be about any.
     pub kinds: Vec<String>,
@@ -69,6 +69,7 @@ pub(super) struct CompiledRaise {
     pub(super) raise: Raise,
     pub(super) condition: rsigma_eval::CompiledRule,
     pub(super) lists: ListUses,
+    fields: Vec<String>,
 }
 
 /// Every rule, filter and list, compiled.
@@ -128,7 +129,8 @@ fn read_below(folder: &Path, prefix: &str, files: &mut Vec<PackFile>, errors: &m
                 Err(error) => fail(&path, format!("the file cannot be read: {error}")),
             }
         } else {
-            let message = "neither a rule or filter (.yml) nor a list (lists/*.txt); move it out of the pack".to_owned();
+            let message =
+                "neither a rule or filter (.yml) nor a list (lists/*.txt); move it out of the pack".to_owned();
             fail(&path, message);
         }
     }
@@ -165,7 +167,8 @@ impl Pack {
             .filter_map(|file| Some((file, file.path.strip_prefix(LISTS)?.strip_suffix(".txt")?)))
             .map(|(file, name)| (name.to_owned(), List::parse(name, &file.text)))
             .collect();
-        let mut loading = Loading { lists: &lists, rules: Vec::new(), sigma: SigmaCollection::new(), errors: Vec::new() };
+        let mut loading =
+            Loading { lists: &lists, rules: Vec::new(), sigma: SigmaCollection::new(), errors: Vec::new() };
         for file in files.iter().filter(|file| !file.path.starts_with(LISTS)) {
             for part in parts(&file.text) {
                 loading.document(file, part);
@@ -284,22 +287,22 @@ impl Loading<'_> {
             report.at(line, "a rule needs an id: a UUID such as `uuidgen` prints, lower case");
         }
         if matches!(document.status, None | Some(Status::Deprecated | Status::Unsupported)) {
-            let message = "the status is stable, test or experimental; take a rule that is none of these out of the pack";
+            let message =
+                "the status is stable, test or experimental; take a rule that is none of these out of the pack";
             report.near("status:", "title:", message);
         }
         let Some(level) = &document.level else {
             return report.at(1, "there is no level; it is informational, low, medium, high or critical");
         };
         let Some((mut sigma, uses)) = self.sigma_rule(part, detection_line, &document, report) else { return };
-        let raises = watch
-            .raise
-            .iter()
-            .filter_map(|entry| self.raise(entry, report))
-            .collect();
+        let raises: Vec<CompiledRaise> = watch.raise.iter().filter_map(|entry| self.raise(entry, report)).collect();
         let (Some(window), true) = (window, report.is_clean()) else { return };
         let mut fields = Vec::new();
         let mut kinds = Vec::new();
         collect_fields(&sigma.detection, &mut fields, &mut kinds);
+        fields.extend(raises.iter().flat_map(|raise| raise.fields.clone()));
+        fields.sort();
+        fields.dedup();
         let name = file.path.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map_or("", |(stem, _)| stem);
         let examples = Example::all(&watch.examples.value, part.first_line);
         sigma.custom_attributes.clear();
@@ -343,9 +346,10 @@ impl Loading<'_> {
         let lists = self.expand(&mut rule.detection, line, report)?;
         match compile_rule(&rule) {
             Ok(condition) => {
-                let raise =
-                    Raise { level: entry.level, route: entry.route, because: entry.because.trim().to_owned() };
-                Some(CompiledRaise { raise, condition, lists })
+                let mut fields = Vec::new();
+                collect_fields(&rule.detection, &mut fields, &mut Vec::new());
+                let raise = Raise { level: entry.level, route: entry.route, because: entry.because.trim().to_owned() };
+                Some(CompiledRaise { raise, condition, lists, fields })
             }
             Err(error) => {
                 report.at(line, error.to_string());
@@ -447,7 +451,8 @@ impl Loading<'_> {
             let FilterRuleTarget::Specific(targets) = &filter.rules else { continue };
             for target in targets {
                 if !self.rules.iter().any(|rule| rule.id == *target || rule.title == *target) {
-                    let message = format!("the filter {:?} is about {target:?}, which no rule has for id or title", filter.title);
+                    let message =
+                        format!("the filter {:?} is about {target:?}, which no rule has for id or title", filter.title);
                     self.errors.push(RuleError { file: "filters".to_owned(), line: None, message });
                 }
             }

@@ -203,7 +203,11 @@ impl WatchAttribute {
     /// Reports what a rule must have and this one has not.
     pub(super) fn check_texts(&self, report: &mut Reporter<'_>) {
         if self.runbook.is_empty() {
-            report.near("runbook:", "watch:", "the runbook is empty; write two or three steps that a person can carry out");
+            report.near(
+                "runbook:",
+                "watch:",
+                "the runbook is empty; write two or three steps that a person can carry out",
+            );
         }
         let examples = &self.examples.value;
         if examples.positive.is_empty() || examples.negative.is_empty() {

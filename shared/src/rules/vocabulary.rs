@@ -157,7 +157,9 @@ mod tests {
         for level in Level::ALL {
             assert_eq!(serde_json::to_value(level).unwrap(), level.as_str());
         }
-        for question in [Question::TagDefinitions, Question::PolicyImpact, Question::NewSensitiveData, Question::Watcher] {
+        for question in
+            [Question::TagDefinitions, Question::PolicyImpact, Question::NewSensitiveData, Question::Watcher]
+        {
             assert_eq!(serde_json::to_value(question).unwrap(), question.as_str());
         }
         assert_eq!(serde_json::to_value(Route::Notification).unwrap(), Route::Notification.as_str());

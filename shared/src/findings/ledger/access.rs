@@ -73,7 +73,11 @@ pub(super) static COLUMNS: &[Column] = &[
             }
         }),
     },
-    Column { name: "duration", meaning: "`auditPayload.duration` as written", read: Read::Path(&["auditPayload", "duration"]) },
+    Column {
+        name: "duration",
+        meaning: "`auditPayload.duration` as written",
+        read: Read::Path(&["auditPayload", "duration"]),
+    },
     Column {
         name: "rows_produced",
         meaning: "Rows that the query returned",
@@ -95,7 +99,11 @@ pub(super) static COLUMNS: &[Column] = &[
     },
     Column { name: "tags", meaning: "Tags of those columns", read: Read::All(Field::Tag) },
     Column { name: "purposes", meaning: "Purposes that it ran under", read: Read::All(Field::Purpose) },
-    Column { name: "source", meaning: "The export: the name of its manifest", read: Read::Text(|row| Some(row.source.into())) },
+    Column {
+        name: "source",
+        meaning: "The export: the name of its manifest",
+        read: Read::Text(|row| Some(row.source.into())),
+    },
     Column {
         name: "line",
         meaning: "The line in the export, counted from 1",

@@ -21,7 +21,11 @@ pub(super) static COLUMNS: &[Column] = &[
         meaning: "When the audit service took it",
         read: Read::Time(|row| row.event.received()),
     },
-    Column { name: "kind", meaning: "What happened: `TagApplied`, `UserCreated` and so on", read: Read::First(Field::Kind) },
+    Column {
+        name: "kind",
+        meaning: "What happened: `TagApplied`, `UserCreated` and so on",
+        read: Read::First(Field::Kind),
+    },
     Column { name: "action", meaning: "`action`", read: Read::Path(&["action"]) },
     Column { name: "status", meaning: "`SUCCESS`, `FAILURE` or `UNAUTHORIZED`", read: Read::First(Field::Status) },
     Column {
@@ -64,7 +68,11 @@ pub(super) static COLUMNS: &[Column] = &[
         meaning: "The whole record as exported",
         read: Read::Text(|row| Some(redaction::kept(row.event.record(), row.query_text))),
     },
-    Column { name: "source", meaning: "The export: the name of its manifest", read: Read::Text(|row| Some(row.source.into())) },
+    Column {
+        name: "source",
+        meaning: "The export: the name of its manifest",
+        read: Read::Text(|row| Some(row.source.into())),
+    },
     Column {
         name: "line",
         meaning: "The line in the export, counted from 1",

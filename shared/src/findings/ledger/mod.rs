@@ -9,8 +9,8 @@ mod changes;
 mod column;
 mod rows;
 
-pub use column::{Column, ColumnKind};
 pub(super) use column::RowSource;
+pub use column::{Column, ColumnKind};
 pub(super) use rows::{Rows, properties};
 
 use crate::event::kind;

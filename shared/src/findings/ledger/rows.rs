@@ -20,9 +20,9 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
 use super::super::blob::{Blob, BlobWriter};
+use super::Ledger;
 use super::builder::BatchBuilder;
 use super::column::{RowSource, schema};
-use super::Ledger;
 
 /// A row group is closed when it has about this many bytes, encoded: what a writer holds in memory.
 const ROW_GROUP_BYTES: usize = 8 * 1024 * 1024;
@@ -97,7 +97,8 @@ impl Rows {
         let batch = self.builder.finish(&self.schema)?;
         let mut order: Vec<u32> = (0..).take(dates.len()).collect();
         order.sort_by_key(|&row| dates[row as usize]);
-        let sorted = if order.is_sorted() { batch } else { take_record_batch(&batch, &UInt32Array::from(order.clone()))? };
+        let sorted =
+            if order.is_sorted() { batch } else { take_record_batch(&batch, &UInt32Array::from(order.clone()))? };
         let mut start = 0;
         while start < order.len() {
             let date = dates[order[start] as usize];

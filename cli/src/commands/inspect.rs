@@ -1,0 +1,210 @@
+//! `inspect`: a first look at exports.
+
+use std::io::BufReader;
+
+use anyhow::{Context, Result};
+use immuta_watch::event::{Event, Record, Unreadable, kind, time};
+use immuta_watch::export::{Content, Ending, ExportReader, Limits};
+use immuta_watch::lake::LocalExport;
+use immuta_watch::report::{Inspection, Lateness};
+use immuta_watch::rules::Pack;
+use serde_json::json;
+
+use crate::arguments::Inspect;
+use crate::exit::Exit;
+use crate::terminal::{BOLD, Cell, DIM, RED, Table, bytes, counted, harmless, number, progress, styled};
+use crate::{exports, pack};
+
+pub(crate) fn inspect(arguments: &Inspect) -> Result<Exit> {
+    let pack = pack::load(&arguments.pack)?;
+    let exports = exports::find(&arguments.exports, None)?;
+    let mut seen = Seen::default();
+    let bar = progress(exports.len() as u64, "Inspecting");
+    for export in &exports {
+        bar.set_message(counted(seen.inspection.events, "event"));
+        if let Err(error) = seen.export(export) {
+            seen.notes.push(format!("{}: {error:#}", export.path().display()));
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    if arguments.json {
+        anstream::println!("{}", serde_json::to_string_pretty(&seen.json(&pack, exports.len()))?);
+    } else {
+        seen.print(&pack, exports.len());
+    }
+    Ok(if seen.notes.is_empty() { Exit::Done } else { Exit::LookNeeded })
+}
+
+/// What was seen in all exports.
+#[derive(Default)]
+struct Seen {
+    inspection: Inspection,
+    plain_bytes: u64,
+    /// Exports that could not be read to their end
+    notes: Vec<String>,
+}
+
+impl Seen {
+    fn export(&mut self, export: &LocalExport) -> Result<()> {
+        let file = std::fs::File::open(export.path()).context("the export cannot be read")?;
+        let mut reader = ExportReader::new(BufReader::new(file), Limits::default())?;
+        while let Some(line) = reader.next_line()? {
+            match line.content {
+                Content::Blank => self.inspection.blank(),
+                Content::TooLong { bytes, .. } => self.inspection.unreadable(&Unreadable::TooLong(bytes)),
+                Content::Text(text) => match Record::parse(text) {
+                    Ok(record) => self.inspection.event(&Event::of(&record)),
+                    Err(reason) => self.inspection.unreadable(&reason),
+                },
+            }
+        }
+        self.plain_bytes += reader.plain_bytes();
+        if let Ending::Early(reason) = reader.ending() {
+            self.notes.push(format!("{}: read up to where {reason}", export.path().display()));
+        }
+        Ok(())
+    }
+
+    fn print(&self, pack: &Pack, exports: usize) {
+        let seen = &self.inspection;
+        anstream::println!(
+            "{}: {}, {} ({} before compression)",
+            styled(BOLD, counted(exports as u64, "export")),
+            counted(seen.lines, "line"),
+            counted(seen.events, "event"),
+            bytes(self.plain_bytes)
+        );
+        if let (Some(first), Some(last)) = (seen.first, seen.last) {
+            anstream::println!("  from {} to {} by event time", time::text(first), time::text(last));
+        }
+        if let Some(Lateness { median, p95, longest }) = seen.lateness() {
+            anstream::println!(
+                "  received after: half within {}, 95% within {}, at the longest {}",
+                span(median),
+                span(p95),
+                span(longest)
+            );
+        }
+        anstream::println!("  {} that came before in another line or export", counted(seen.duplicates, "event"));
+        if seen.not_compared > 0 {
+            anstream::println!("  {} not looked at for duplicates: too many", counted(seen.not_compared, "event"));
+        }
+        if seen.undated > 0 {
+            anstream::println!("  {} without a readable time", counted(seen.undated, "event"));
+        }
+        for (reason, count) in &seen.unreadable {
+            anstream::println!("  {} that cannot be read: {}", counted(*count, "line"), harmless(reason, 120));
+        }
+        for note in &self.notes {
+            anstream::println!("  {} {}", styled(RED, "!"), harmless(note, 300));
+        }
+        self.print_kinds();
+        self.print_fields();
+        self.print_blind(pack);
+        anstream::println!("\nNext: immuta-watch run EXPORTS --lake LAKE");
+    }
+
+    fn print_kinds(&self) {
+        anstream::println!("\n{}", styled(BOLD, "Kinds"));
+        let mut kinds: Vec<_> = self.inspection.kinds.iter().collect();
+        kinds.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
+        let mut table = Table::new(&[0]);
+        for (name, count) in kinds {
+            let note = if kind::is_known(name) { "" } else { "not in Immuta's documentation; counted all the same" };
+            table.row(vec![Cell::plain(number(*count)), Cell::plain(harmless(name, 60)), Cell::styled(DIM, note)]);
+        }
+        anstream::print!("{}", table.lines());
+        if self.inspection.other_kinds > 0 {
+            anstream::println!("  and {} of further kinds", counted(self.inspection.other_kinds, "event"));
+        }
+    }
+
+    fn print_fields(&self) {
+        anstream::println!("\n{} (of the events that ought to have them)", styled(BOLD, "Derived fields found"));
+        let mut table = Table::new(&[1, 2]);
+        table.head(&["FIELD", "FOUND", "OF", "MOSTLY IN", "SUCH AS"]);
+        for found in self.inspection.fields() {
+            let none = found.resolved == 0;
+            table.row(vec![
+                Cell::styled(if none { RED } else { crate::terminal::PLAIN }, found.field.name()),
+                Cell::plain(percent(found.resolved, found.expected)),
+                Cell::plain(number(found.expected)),
+                Cell::plain(found.places.first().map_or("-", |place| place.0.as_str())),
+                Cell::styled(DIM, harmless(&found.examples.join(", "), 50)),
+            ]);
+        }
+        anstream::print!("{}", table.lines());
+    }
+
+    fn print_blind(&self, pack: &Pack) {
+        let blind = self.inspection.blind_rules(pack);
+        if blind.is_empty() {
+            anstream::println!("\n{}: every rule of the pack can see what it is about.", styled(BOLD, "Rules"));
+            return;
+        }
+        anstream::println!("\n{} (of {})", styled(BOLD, "Rules that see nothing in this data"), pack.rules().len());
+        let mut table = Table::new(&[]);
+        for blind in blind {
+            table.row(vec![Cell::plain(blind.rule.name.clone()), Cell::styled(DIM, blind.why)]);
+        }
+        anstream::print!("{}", table.lines());
+    }
+
+    fn json(&self, pack: &Pack, exports: usize) -> serde_json::Value {
+        let seen = &self.inspection;
+        let fields: Vec<_> = seen
+            .fields()
+            .into_iter()
+            .map(|found| {
+                let places: serde_json::Map<_, _> =
+                    found.places.into_iter().map(|(place, count)| (place, count.into())).collect();
+                json!({
+                    "field": found.field.name(), "expected": found.expected, "resolved": found.resolved,
+                    "places": places, "examples": found.examples,
+                })
+            })
+            .collect();
+        let blind: Vec<_> = seen
+            .blind_rules(pack)
+            .into_iter()
+            .map(|blind| json!({ "rule": blind.rule.name, "why": blind.why }))
+            .collect();
+        let lateness = seen.lateness().map(|late| {
+            json!({
+                "median_minutes": late.median.num_minutes(), "p95_minutes": late.p95.num_minutes(),
+                "longest_minutes": late.longest.num_minutes(),
+            })
+        });
+        json!({
+            "exports": exports, "plain_bytes": self.plain_bytes, "lines": seen.lines, "blank": seen.blank,
+            "events": seen.events, "unreadable": seen.unreadable, "undated": seen.undated,
+            "duplicates": seen.duplicates, "first": seen.first, "last": seen.last, "lateness": lateness,
+            "kinds": seen.kinds, "unknown_kinds": seen.unknown_kinds().map(|(name, _)| name).collect::<Vec<_>>(),
+            "fields": fields, "blind_rules": blind, "notes": self.notes,
+        })
+    }
+}
+
+/// A time span in the two units that say enough.
+fn span(span: chrono::TimeDelta) -> String {
+    let minutes = span.num_minutes();
+    match (minutes / 1440, minutes / 60 % 24, minutes % 60) {
+        (0, 0, minutes) => format!("{} min", minutes.max(1)),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, hours, _) => format!("{days} d {hours} h"),
+    }
+}
+
+/// A share in per cent, rounded so that only all is 100% and only none is 0%.
+#[allow(clippy::cast_precision_loss)] // one digit is shown
+fn percent(part: u64, whole: u64) -> String {
+    if part == whole {
+        return "100%".to_owned();
+    }
+    let share = 100.0 * part as f64 / whole as f64;
+    match part {
+        0 => "0%".to_owned(),
+        _ => format!("{:.1}%", share.clamp(0.1, 99.9)),
+    }
+}

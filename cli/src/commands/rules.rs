@@ -1,0 +1,72 @@
+//! `rules check` and `rules test`.
+
+use anyhow::Result;
+use immuta_watch::rules::{ExampleKind, RuleErrors};
+
+use crate::arguments::{PackOption, Rules, RulesCommand};
+use crate::exit::Exit;
+use crate::pack;
+use crate::terminal::{GREEN, RED, counted, styled};
+
+pub(crate) fn rules(arguments: &Rules) -> Result<Exit> {
+    match &arguments.command {
+        RulesCommand::Check(option) => Ok(check(option)),
+        RulesCommand::Test(option) => Ok(test(option)),
+    }
+}
+
+fn check(option: &PackOption) -> Exit {
+    match pack::try_load(option) {
+        Ok(found) => {
+            anstream::println!(
+                "{} the pack {} is sound: {}, {}, {} (hash {})",
+                styled(GREEN, "ok"),
+                pack::name(option),
+                counted(found.rules().len() as u64, "rule"),
+                counted(found.filters() as u64, "filter"),
+                counted(found.lists().len() as u64, "list"),
+                found.hash()
+            );
+            Exit::Done
+        }
+        Err(errors) => report(&errors),
+    }
+}
+
+fn test(option: &PackOption) -> Exit {
+    let pack = match pack::try_load(option) {
+        Ok(pack) => pack,
+        Err(errors) => return report(&errors),
+    };
+    let results = pack.run_examples();
+    let failed = results.iter().filter(|result| result.failure.is_some()).count();
+    for result in &results {
+        let Some(failure) = &result.failure else { continue };
+        let kind = match result.kind {
+            ExampleKind::Positive => "positive",
+            ExampleKind::Negative => "negative",
+        };
+        anstream::println!(
+            "{} {}:{}: {kind} example \"{}\": {failure}",
+            styled(RED, "failed"),
+            result.file,
+            result.line,
+            result.name
+        );
+    }
+    anstream::println!(
+        "{} of {} rules: {} passed, {failed} failed",
+        counted(results.len() as u64, "example"),
+        pack.rules().len(),
+        results.len() - failed
+    );
+    if failed == 0 { Exit::Done } else { Exit::LookNeeded }
+}
+
+fn report(errors: &RuleErrors) -> Exit {
+    for error in &errors.0 {
+        anstream::eprintln!("{} {error}", styled(RED, "error"));
+    }
+    anstream::eprintln!("{}; the pack cannot be used until they are mended", counted(errors.0.len() as u64, "error"));
+    Exit::LookNeeded
+}

@@ -1,0 +1,92 @@
+//! `verify`: counting a lake again.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use immuta_watch::export::Limits;
+use immuta_watch::lake::{self, LocalExport, Verification};
+use serde_json::json;
+
+use super::{block_on, open_lake};
+use crate::arguments::Verify;
+use crate::exit::Exit;
+use crate::exports;
+use crate::terminal::{GREEN, RED, counted, harmless, number, progress, styled};
+
+pub(crate) fn verify(arguments: &Verify) -> Result<Exit> {
+    let store = open_lake(&arguments.lake)?;
+    let expected = if arguments.exports.is_empty() {
+        Vec::new()
+    } else {
+        exports::find(&arguments.exports, Some(&arguments.lake))?
+    };
+    let find = |uri: &str| LocalExport::at(Path::new(uri.strip_prefix("file://")?)).ok();
+    let bar = progress(expected.len() as u64, "Verifying");
+    let found = block_on(lake::verify(&store, &expected, find, Limits::default(), &mut || {
+        bar.inc(1);
+        bar.set_message(counted(bar.position(), "manifest"));
+    }))?
+    .context("the lake cannot be verified")?;
+    bar.finish_and_clear();
+    if arguments.json {
+        print_json(&found)?;
+    } else {
+        print(arguments, &found);
+    }
+    Ok(if found.problems.is_empty() { Exit::Done } else { Exit::LookNeeded })
+}
+
+fn print(arguments: &Verify, found: &Verification) {
+    for problem in &found.problems {
+        anstream::println!("{} {}", styled(RED, "wrong"), harmless(&problem.to_string(), 1000));
+    }
+    let counts = found.counts;
+    anstream::println!(
+        "{} with {} read; {} counted again line by line{}",
+        counted(found.manifests, "manifest"),
+        counted(found.files, "file"),
+        counted(found.exports_recounted, "export"),
+        if found.exports_absent == 0 {
+            String::new()
+        } else {
+            format!(", {} no longer there to count", counted(found.exports_absent, "export"))
+        }
+    );
+    anstream::println!(
+        "  {} read = {} classified + {} quarantined + {} blank",
+        number(counts.read),
+        number(counts.classified),
+        number(counts.quarantined),
+        number(counts.blank)
+    );
+    anstream::println!(
+        "  {} classified = {} rows in access + {} in changes",
+        number(counts.classified),
+        number(counts.access),
+        number(counts.changes)
+    );
+    if found.problems.is_empty() {
+        anstream::println!("{} the lake is whole", styled(GREEN, "ok"));
+        if arguments.exports.is_empty() {
+            anstream::println!("Give --exports FOLDER to learn as well whether every export of a folder is in it.");
+        }
+    } else {
+        anstream::println!("{}", styled(RED, counted(found.problems.len() as u64, "problem")));
+    }
+}
+
+fn print_json(found: &Verification) -> Result<()> {
+    let problems: Vec<_> =
+        found.problems.iter().map(|problem| json!({ "about": problem.about, "what": problem.what })).collect();
+    let report = json!({
+        "whole": found.problems.is_empty(),
+        "problems": problems,
+        "manifests": found.manifests,
+        "files": found.files,
+        "exports_recounted": found.exports_recounted,
+        "exports_absent": found.exports_absent,
+        "counts": found.counts,
+    });
+    anstream::println!("{}", serde_json::to_string_pretty(&report)?);
+    Ok(())
+}

@@ -1,0 +1,328 @@
+//! A first look at somebody's own exports: what is in them, and what this product can and cannot see there.
+
+use std::collections::{BTreeMap, HashSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::event::{Event, EventKey, Field, Unreadable, kind};
+use crate::rules::{Pack, Rule};
+
+/// What was seen in exports.
+#[derive(Debug, Default)]
+pub struct Inspection {
+    /// Lines read
+    pub lines: u64,
+    /// Lines of white space
+    pub blank: u64,
+    /// Events
+    pub events: u64,
+    /// Lines that could not be read, by reason
+    pub unreadable: BTreeMap<String, u64>,
+    /// Events by kind
+    pub kinds: BTreeMap<String, u64>,
+    /// Events of kinds past the [`MOST_KINDS`] that are told apart
+    pub other_kinds: u64,
+    /// Events without a readable time
+    pub undated: u64,
+    /// The first event
+    pub first: Option<DateTime<Utc>>,
+    /// The last event
+    pub last: Option<DateTime<Utc>>,
+    /// Events that came before in another line or export
+    pub duplicates: u64,
+    /// Events past the [`MOST_KEYS`] that duplicates are looked for among
+    pub not_compared: u64,
+    lateness: Histogram,
+    fields: BTreeMap<Field, Resolution>,
+    /// How often a field resolved in events of a kind
+    resolved_of_kind: BTreeMap<(Field, String), u64>,
+    keys: HashSet<EventKey>,
+}
+
+/// So many kinds are told apart; hostile input could name any number.
+pub const MOST_KINDS: usize = 2_000;
+/// Duplicates are looked for among so many events: 20 million keys take about 700 MB.
+pub const MOST_KEYS: usize = 20_000_000;
+/// So many reasons are told apart; they hold positions, so that there may be many.
+const MOST_REASONS: usize = 20;
+/// So many values of a field are shown as examples.
+const EXAMPLES: usize = 3;
+
+#[derive(Debug, Default)]
+struct Resolution {
+    expected: u64,
+    resolved: u64,
+    places: BTreeMap<usize, u64>,
+    examples: Vec<String>,
+}
+
+/// How often a derived field was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldResolution {
+    /// The field
+    pub field: Field,
+    /// Events that ought to have it
+    pub expected: u64,
+    /// Of these, events that have it
+    pub resolved: u64,
+    /// The places that held it, with how often, most frequent first
+    pub places: Vec<(String, u64)>,
+    /// The first few values
+    pub examples: Vec<String>,
+}
+
+/// A rule that cannot see what it is about.
+pub struct BlindRule<'p> {
+    /// The rule
+    pub rule: &'p Rule,
+    /// Why
+    pub why: String,
+}
+
+/// How long after an event its record was received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lateness {
+    /// Half of the events took at most this long
+    pub median: TimeDelta,
+    /// 95 of 100 events took at most this long
+    pub p95: TimeDelta,
+    /// The longest
+    pub longest: TimeDelta,
+}
+
+impl Inspection {
+    /// Takes a blank line in.
+    pub fn blank(&mut self) {
+        self.lines += 1;
+        self.blank += 1;
+    }
+
+    /// Takes a line in that could not be read.
+    pub fn unreadable(&mut self, reason: &Unreadable) {
+        self.lines += 1;
+        // Where in the line it was is of no account here.
+        let reason = match reason {
+            Unreadable::NotUtf8(_) => "not UTF-8".to_owned(),
+            Unreadable::TooLong(_) => "longer than the cap for one line".to_owned(),
+            other => other.to_string().split(" at byte").next().unwrap_or_default().to_owned(),
+        };
+        let known = self.unreadable.contains_key(&reason) || self.unreadable.len() < MOST_REASONS;
+        *self.unreadable.entry(if known { reason } else { "other reasons".to_owned() }).or_default() += 1;
+    }
+
+    /// Takes an event in.
+    pub fn event(&mut self, event: &Event<'_>) {
+        self.lines += 1;
+        self.events += 1;
+        let kind = event.kind();
+        if let Some(count) = self.kinds.get_mut(kind) {
+            *count += 1;
+        } else if self.kinds.len() < MOST_KINDS {
+            self.kinds.insert(kind.to_owned(), 1);
+        } else {
+            self.other_kinds += 1;
+        }
+        match event.time() {
+            None => self.undated += 1,
+            Some(time) => {
+                self.first = Some(self.first.map_or(time, |first| first.min(time)));
+                self.last = Some(self.last.map_or(time, |last| last.max(time)));
+                if let Some(received) = event.received() {
+                    self.lateness.add(received - time);
+                }
+            }
+        }
+        if self.keys.len() < MOST_KEYS {
+            self.duplicates += u64::from(!self.keys.insert(event.key()));
+        } else if self.keys.contains(&event.key()) {
+            self.duplicates += 1;
+        } else {
+            self.not_compared += 1;
+        }
+        for field in Field::all() {
+            self.field(event, field);
+        }
+    }
+
+    fn field(&mut self, event: &Event<'_>, field: Field) {
+        let values = event.field(field);
+        let expected = field.is_expected_of(event.kind());
+        if !values.is_empty() && self.kinds.contains_key(event.kind()) {
+            *self.resolved_of_kind.entry((field, event.kind().to_owned())).or_default() += 1;
+        }
+        if !expected {
+            return;
+        }
+        let resolution = self.fields.entry(field).or_default();
+        resolution.expected += 1;
+        if let Some(place) = event.fields().place(field) {
+            resolution.resolved += 1;
+            *resolution.places.entry(place).or_default() += 1;
+        }
+        for value in values {
+            if resolution.examples.len() < EXAMPLES && !resolution.examples.iter().any(|example| example == value) {
+                resolution.examples.push(value.to_string());
+            }
+        }
+    }
+
+    /// Kinds that Immuta's documentation does not name, with how often they occur.
+    pub fn unknown_kinds(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.kinds.iter().filter(|(name, _)| !kind::is_known(name)).map(|(name, count)| (name.as_str(), *count))
+    }
+
+    /// How often each derived field was found, in the order of the table of candidates; fields that no event here
+    /// ought to have are left out.
+    #[must_use]
+    pub fn fields(&self) -> Vec<FieldResolution> {
+        let found = self.fields.iter().map(|(field, resolution)| {
+            let names = field.places();
+            let mut places: Vec<(String, u64)> =
+                resolution.places.iter().map(|(place, count)| (names[*place].clone(), *count)).collect();
+            places.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+            let (expected, resolved) = (resolution.expected, resolution.resolved);
+            FieldResolution { field: *field, expected, resolved, places, examples: resolution.examples.clone() }
+        });
+        found.collect()
+    }
+
+    /// Rules that cannot see what they are about in this data: none of their kinds occurs, or a field that they read
+    /// was never found where they look.
+    #[must_use]
+    pub fn blind_rules<'p>(&self, pack: &'p Pack) -> Vec<BlindRule<'p>> {
+        pack.rules().iter().filter_map(|rule| Some(BlindRule { rule, why: self.why_blind(rule)? })).collect()
+    }
+
+    fn why_blind(&self, rule: &Rule) -> Option<String> {
+        let seen: Vec<&String> = rule.kinds.iter().filter(|kind| self.kinds.contains_key(*kind)).collect();
+        if !rule.kinds.is_empty() && seen.is_empty() {
+            return Some(format!("no event of kind {} in this data, so nothing can be said", rule.kinds.join(", ")));
+        }
+        let resolved = |field: Field| {
+            self.resolved_of_kind
+                .keys()
+                .any(|(found, kind)| *found == field && (seen.is_empty() || seen.contains(&kind)))
+        };
+        let missing: Vec<&str> = rule
+            .fields
+            .iter()
+            .filter_map(|name| Field::named(name))
+            .filter(|field| !resolved(*field))
+            .map(Field::name)
+            .collect();
+        (!missing.is_empty()).then(|| format!("{} was never found in the events it is about", missing.join(", ")))
+    }
+
+    /// How late records are; `None` if no event says when it was received.
+    #[must_use]
+    pub fn lateness(&self) -> Option<Lateness> {
+        self.lateness.summary()
+    }
+}
+
+/// Counts by whole minutes, up to two weeks.
+#[derive(Debug, Default)]
+struct Histogram {
+    minutes: Vec<u64>,
+    count: u64,
+    longest: Option<TimeDelta>,
+}
+
+const MOST_MINUTES: usize = 14 * 24 * 60;
+
+impl Histogram {
+    fn add(&mut self, late: TimeDelta) {
+        let minute = usize::try_from(late.num_minutes().max(0)).unwrap_or(MOST_MINUTES).min(MOST_MINUTES);
+        if self.minutes.len() <= minute {
+            self.minutes.resize(minute + 1, 0);
+        }
+        self.minutes[minute] += 1;
+        self.count += 1;
+        self.longest = self.longest.max(Some(late));
+    }
+
+    fn summary(&self) -> Option<Lateness> {
+        let longest = self.longest?;
+        let quantile = |percent: u64| {
+            let mut left = (self.count * percent).div_ceil(100);
+            let minute = self.minutes.iter().position(|count| {
+                let reached = *count >= left;
+                left = left.saturating_sub(*count);
+                reached
+            });
+            // A minute's events took at most up to its end.
+            let minutes = i64::try_from(minute.unwrap_or(MOST_MINUTES)).unwrap_or(i64::MAX);
+            TimeDelta::minutes(minutes + 1).min(longest)
+        };
+        Some(Lateness { median: quantile(50), p95: quantile(95), longest })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::event::Record;
+
+    fn inspect(lines: &[&str]) -> Inspection {
+        let mut inspection = Inspection::default();
+        for line in lines {
+            match Record::parse(line.as_bytes()) {
+                Ok(record) => inspection.event(&Event::of(&record)),
+                Err(reason) => inspection.unreadable(&reason),
+            }
+        }
+        inspection
+    }
+
+    #[test]
+    fn a_field_is_counted_where_it_is_expected_with_its_places() {
+        let seen = inspect(&[
+            r#"{"auditPayload":{"type":"PermissionAppliedAuditPayload","permission":"AUDIT"}}"#,
+            r#"{"auditPayload":{"type":"PermissionAppliedAuditPayload","permissions":["AUDIT"]}}"#,
+            r#"{"auditPayload":{"type":"PermissionAppliedAuditPayload","perm":"AUDIT"}}"#,
+            r#"{"auditPayload":{"type":"TagCreatedAuditPayload"}}"#,
+        ]);
+        let permission = seen.fields().into_iter().find(|found| found.field == Field::Permission).unwrap();
+        assert_eq!((permission.expected, permission.resolved), (3, 2));
+        assert_eq!(permission.places.len(), 2);
+        assert_eq!(permission.examples, ["AUDIT"]);
+    }
+
+    #[test]
+    fn rules_whose_field_is_never_found_are_blind() {
+        let pack = Pack::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules")).unwrap();
+        let seen = inspect(&[r#"{"auditPayload":{"type":"PermissionAppliedAuditPayload","perm":"AUDIT"}}"#]);
+        let blind = seen.blind_rules(&pack);
+        let why = |name: &str| blind.iter().find(|blind| blind.rule.name == name).map(|blind| blind.why.clone());
+        assert_eq!(why("permission_granted").unwrap(), "watch.permission was never found in the events it is about");
+        assert!(why("webhook_deleted").unwrap().starts_with("no event of kind WebhookDeleted"));
+        let seen = inspect(&[r#"{"auditPayload":{"type":"PermissionAppliedAuditPayload","permission":"AUDIT"}}"#]);
+        assert!(!seen.blind_rules(&pack).iter().any(|blind| blind.rule.name == "permission_granted"));
+    }
+
+    #[test]
+    fn duplicates_unknown_kinds_and_reasons_are_counted() {
+        let one =
+            r#"{"id":"1","receivedTimestamp":"2026-01-01T00:00:00Z","auditPayload":{"type":"BrandNewAuditPayload"}}"#;
+        let seen = inspect(&[one, &one.replace("00:00:00", "01:00:00"), "{", "{\"a\":", "[1]"]);
+        assert_eq!((seen.events, seen.duplicates), (2, 1));
+        assert_eq!(seen.unknown_kinds().collect::<Vec<_>>(), [("BrandNew", 2)]);
+        assert_eq!(seen.unreadable.values().sum::<u64>(), 3);
+    }
+
+    #[test]
+    fn lateness_is_told_to_the_minute() {
+        let line = |received: &str| {
+            format!(
+                r#"{{"eventTimestamp":"2026-01-01T00:00:00Z","receivedTimestamp":"2026-01-01T{received}Z","auditPayload":{{"type":"X"}}}}"#
+            )
+        };
+        let lines: Vec<String> = ["00:00:30", "00:05:00", "10:00:00"].map(line).to_vec();
+        let lateness = inspect(&lines.iter().map(String::as_str).collect::<Vec<_>>()).lateness().unwrap();
+        assert_eq!(lateness.median, TimeDelta::minutes(6));
+        assert_eq!(lateness.longest, TimeDelta::hours(10));
+        assert!(Inspection::default().lateness().is_none());
+    }
+}
