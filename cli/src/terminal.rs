@@ -13,6 +13,14 @@ pub(crate) const RED: Style = AnsiColor::Red.on_default().bold();
 pub(crate) const GREEN: Style = AnsiColor::Green.on_default();
 const YELLOW: Style = AnsiColor::Yellow.on_default();
 
+/// Prints a line, as `println!` does, but a reader that has enough (`| head`) is an error and not a panic.
+macro_rules! say {
+    ($($argument:tt)*) => {
+        std::io::Write::write_fmt(&mut anstream::stdout(), format_args!("{}\n", format_args!($($argument)*)))
+    };
+}
+pub(crate) use say;
+
 /// The colour of a level; the word always stands beside it.
 pub(crate) fn of_level(level: Level) -> Style {
     match level {
@@ -46,6 +54,14 @@ pub(crate) fn harmless(text: &str, most: usize) -> String {
         }
     }
     shown
+}
+
+/// Text broken into lines of the terminal's width, 100 columns at the most.
+pub(crate) fn wrapped(text: &str, first: &str, later: &str) -> String {
+    const WIDEST: usize = 100;
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let options = textwrap::Options::new(textwrap::termwidth().min(WIDEST));
+    textwrap::fill(&text, options.initial_indent(first).subsequent_indent(later))
 }
 
 /// A number with thousands set apart by commas.
@@ -112,7 +128,7 @@ impl Table {
         self.rows.push(cells);
     }
 
-    /// The lines, indented by two.
+    /// The lines, indented by two, without a newline at the end.
     pub(crate) fn lines(&self) -> String {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
@@ -134,6 +150,7 @@ impl Table {
             text.push_str(line.trim_end());
             text.push('\n');
         }
+        text.truncate(text.trim_end_matches('\n').len());
         text
     }
 }
@@ -174,6 +191,6 @@ mod tests {
         table.row(vec![Cell::plain("a"), Cell::plain("10")]);
         table.row(vec![Cell::plain("longer"), Cell::plain("9")]);
         let text = anstream::adapter::strip_str(&table.lines()).to_string();
-        assert_eq!(text, "  NAME    COUNT\n  a          10\n  longer      9\n");
+        assert_eq!(text, "  NAME    COUNT\n  a          10\n  longer      9");
     }
 }

@@ -1,9 +1,11 @@
 //! `alerts`: listing them, and showing one.
 
+use std::ops::Bound;
+
 use anyhow::{Context, Result, bail};
 use immuta_watch::alerts::{Alert, Contribution};
 use immuta_watch::event::time;
-use immuta_watch::lake::{read_alert, read_alerts};
+use immuta_watch::lake::{read_alert, visit_alerts};
 use immuta_watch::rules::{Route, Rule};
 use serde_json::json;
 
@@ -11,7 +13,7 @@ use super::{block_on, open_lake};
 use crate::arguments::{Alerts, AlertsCommand, ListAlerts, ShowAlert};
 use crate::exit::Exit;
 use crate::pack;
-use crate::terminal::{BOLD, Cell, DIM, Table, counted, harmless, number, of_level, styled};
+use crate::terminal::{BOLD, Cell, DIM, Table, counted, harmless, number, of_level, say, styled, wrapped};
 
 pub(crate) fn alerts(arguments: &Alerts) -> Result<Exit> {
     match &arguments.show {
@@ -21,7 +23,7 @@ pub(crate) fn alerts(arguments: &Alerts) -> Result<Exit> {
 }
 
 /// The highest levels first, the latest windows first within a level; `most` at the most, 0 for all.
-pub(crate) fn most_pressing(mut alerts: Vec<&Alert>, most: usize) -> Vec<&Alert> {
+pub(crate) fn most_pressing(mut alerts: Vec<Alert>, most: usize) -> Vec<Alert> {
     alerts.sort_by(|a, b| {
         let (a, b) = (a.detail(), b.detail());
         b.level.cmp(&a.level).then(b.window_start.cmp(&a.window_start)).then(a.alert.cmp(&b.alert))
@@ -35,30 +37,36 @@ pub(crate) fn most_pressing(mut alerts: Vec<&Alert>, most: usize) -> Vec<&Alert>
 fn list(arguments: &ListAlerts) -> Result<Exit> {
     let Some(folder) = &arguments.lake else { bail!("give the folder of the lake: --lake FOLDER") };
     let store = open_lake(folder)?;
-    let alerts = block_on(read_alerts(&store))?.context("the alerts cannot be read")?;
-    let wanted: Vec<&Alert> = alerts.values().filter(|alert| is_wanted(arguments, alert.detail())).collect();
+    let dates = (
+        arguments.since.map_or(Bound::Unbounded, Bound::Included),
+        arguments.until.map_or(Bound::Unbounded, Bound::Included),
+    );
+    let (mut wanted, mut others) = (Vec::new(), 0);
+    let mut visit = |alert: Alert| {
+        if is_wanted(arguments, alert.detail()) { wanted.push(alert) } else { others += 1 }
+    };
+    block_on(visit_alerts(&store, dates, &mut visit))?.context("the alerts cannot be read")?;
     let count = wanted.len();
     let shown = most_pressing(wanted, arguments.limit);
     if arguments.json {
-        for alert in shown {
-            anstream::println!("{}", as_json(alert));
+        for alert in &shown {
+            say!("{}", as_json(alert))?;
         }
         return Ok(Exit::Done);
     }
     if shown.is_empty() {
-        anstream::println!("No alert of {} in the lake is of that kind.", number(alerts.len() as u64));
+        say!("No alert is of that kind; {} are of others.", number(others))?;
         return Ok(Exit::Done);
     }
-    anstream::print!("{}", alert_rows(&shown));
+    say!("{}", alert_rows(&shown))?;
     if shown.len() < count {
-        anstream::println!("  and {} more; --limit 0 shows all", number((count - shown.len()) as u64));
+        say!("  and {} more; --limit 0 shows all", number((count - shown.len()) as u64))?;
     }
-    anstream::println!("\nShow one: immuta-watch alerts show ID --lake {}", folder.display());
+    say!("\nShow one: immuta-watch alerts show ID --lake {}", folder.display())?;
     Ok(Exit::Done)
 }
 
 fn is_wanted(arguments: &ListAlerts, alert: &Contribution) -> bool {
-    let date = alert.date();
     let is_about = |text: &String| {
         let text = text.to_lowercase();
         alert.key.iter().flat_map(|(_, values)| values).any(|value| value.to_lowercase().contains(&text))
@@ -68,14 +76,12 @@ fn is_wanted(arguments: &ListAlerts, alert: &Contribution) -> bool {
         && arguments.question.as_ref().is_none_or(|question| alert.question.as_str() == question)
         && arguments.rule.as_ref().is_none_or(|rule| alert.rule == *rule || alert.rule_name == *rule)
         && arguments.about.as_ref().is_none_or(is_about)
-        && arguments.since.is_none_or(|since| date >= since)
-        && arguments.until.is_none_or(|until| date <= until)
 }
 
 /// One line per alert.
-pub(crate) fn alert_rows(alerts: &[&Alert]) -> String {
-    let mut table = Table::new(&[4]);
-    table.head(&["LEVEL", "FIRST EVENT", "WHAT", "WHO AND WHAT", "EVENTS", "ID"]);
+pub(crate) fn alert_rows(alerts: &[Alert]) -> String {
+    let mut table = Table::new(&[2]);
+    table.head(&["LEVEL", "FIRST EVENT", "EVENTS", "ID", "WHAT", "WHO AND WHAT"]);
     for alert in alerts {
         let detail = alert.detail();
         let first =
@@ -83,19 +89,20 @@ pub(crate) fn alert_rows(alerts: &[&Alert]) -> String {
         table.row(vec![
             Cell::styled(of_level(detail.level), detail.level.as_str()),
             Cell::plain(first),
-            Cell::plain(harmless(&detail.title, 40)),
-            Cell::plain(harmless(&key_in_words(alert), 60)),
             Cell::plain(number(alert.count() as u64)),
             Cell::styled(DIM, detail.alert.to_string()),
+            Cell::plain(harmless(&detail.title, 40)),
+            Cell::plain(harmless(&in_words(alert), 160)),
         ]);
     }
     table.lines()
 }
 
-/// The values of the alert key, the actor first.
-fn key_in_words(alert: &Alert) -> String {
+/// The values of the alert key, and what else the events are about.
+fn in_words(alert: &Alert) -> String {
     let values: Vec<String> = alert.detail().key.iter().filter_map(|(field, _)| alert.key_text(field)).collect();
-    values.join(" → ")
+    let matter = alert.subject_matter();
+    if matter.is_empty() { values.join(" → ") } else { format!("{}: {}", values.join(" → "), matter.join(", ")) }
 }
 
 fn show_one(arguments: &ShowAlert) -> Result<Exit> {
@@ -108,26 +115,21 @@ fn show_one(arguments: &ShowAlert) -> Result<Exit> {
         );
     };
     if arguments.json {
-        anstream::println!("{}", serde_json::to_string_pretty(&as_json(&alert))?);
+        say!("{}", serde_json::to_string_pretty(&as_json(&alert))?)?;
         return Ok(Exit::Done);
     }
     // The rule's texts are the pack's; an alert of a rule that is no longer in it is shown without.
     let pack = pack::load(&arguments.pack)?;
-    print_one(&alert, pack.rule(&alert.detail().rule));
+    print_one(&alert, pack.rule(&alert.detail().rule))?;
     Ok(Exit::Done)
 }
 
-fn print_one(alert: &Alert, rule: Option<&Rule>) {
+fn print_one(alert: &Alert, rule: Option<&Rule>) -> Result<()> {
     let detail = alert.detail();
     let level = styled(of_level(detail.level), detail.level.as_str());
-    anstream::println!(
-        "{} · {level} · {} · {}",
-        styled(BOLD, harmless(&detail.title, 200)),
-        detail.question,
-        detail.route
-    );
+    say!("{} · {level} · {} · {}", styled(BOLD, harmless(&detail.title, 200)), detail.question, detail.route)?;
     if let Some(rule) = rule {
-        print_paragraph(&rule.description);
+        print_paragraph(&rule.description)?;
     }
     let mut facts = Table::new(&[]);
     for (field, values) in &detail.key {
@@ -147,49 +149,63 @@ fn print_one(alert: &Alert, rule: Option<&Rule>) {
     };
     facts.row(vec![Cell::styled(DIM, "events"), Cell::plain(events)]);
     facts.row(vec![Cell::styled(DIM, "rule"), Cell::plain(format!("{} ({})", detail.rule_name, detail.rule))]);
-    anstream::print!("\n{}", facts.lines());
+    say!("\n{}", facts.lines())?;
     if !detail.raised.is_empty() {
-        anstream::println!("\n{}", styled(BOLD, format!("Why it is {}", detail.level)));
-        detail.raised.iter().for_each(|because| print_paragraph(because));
+        say!("\n{}", styled(BOLD, format!("Why it is {}", detail.level)))?;
+        for because in &detail.raised {
+            print_paragraph(because)?;
+        }
     }
-    print_examples(alert);
+    print_examples(alert)?;
     if let Some(rule) = rule {
-        anstream::println!("\n{}", styled(BOLD, "What to do"));
+        say!("\n{}", styled(BOLD, "What to do"))?;
         for (number, step) in (1..).zip(&rule.runbook) {
-            anstream::println!("  {number}. {}", harmless(step, 500));
+            print_item(&format!("{number}."), step)?;
         }
         if !rule.falsepositives.is_empty() {
-            anstream::println!("\n{}", styled(BOLD, "When nothing is wrong"));
-            rule.falsepositives.iter().for_each(|text| anstream::println!("  - {}", harmless(text, 500)));
+            say!("\n{}", styled(BOLD, "When nothing is wrong"))?;
+            for text in &rule.falsepositives {
+                print_item("-", text)?;
+            }
         }
     }
+    Ok(())
 }
 
-fn print_examples(alert: &Alert) {
+fn print_examples(alert: &Alert) -> Result<()> {
     let detail = alert.detail();
     let heading = if alert.count() > detail.examples.len() {
         format!("The first {} events", detail.examples.len())
     } else {
         "The events".to_owned()
     };
-    anstream::println!("\n{}", styled(BOLD, heading));
+    say!("\n{}", styled(BOLD, heading))?;
     for example in &detail.examples {
         let when = example.time.map_or_else(|| "no time".to_owned(), time::text);
-        anstream::println!(
+        say!(
             "  {when}  {}",
             styled(DIM, format!("event {} · export {} line {}", example.key, example.source, example.line))
-        );
+        )?;
         for held in &example.conditions {
             let field = held.field.as_deref().unwrap_or("any text");
             let list = held.list.as_ref().map_or_else(String::new, |list| format!(", on the list {list}"));
-            anstream::println!("    {field} is {}{}", harmless(&held.value, 200), styled(DIM, list));
+            say!("    {field} is {}{}", harmless(&held.value, 200), styled(DIM, list))?;
         }
-        anstream::println!("    {}", styled(DIM, harmless(example.record.get(), 600)));
+        // On one line, so that it can be copied.
+        say!("    {}", styled(DIM, harmless(example.record.get(), 2000)))?;
     }
+    Ok(())
 }
 
-fn print_paragraph(text: &str) {
-    anstream::println!("  {}", harmless(&text.split_whitespace().collect::<Vec<_>>().join(" "), 1000));
+fn print_paragraph(text: &str) -> Result<()> {
+    say!("{}", wrapped(&harmless(text, 1000), "  ", "  "))?;
+    Ok(())
+}
+
+fn print_item(mark: &str, text: &str) -> Result<()> {
+    let indent = " ".repeat(mark.len() + 3);
+    say!("{}", wrapped(&harmless(text, 1000), &format!("  {mark} "), &indent))?;
+    Ok(())
 }
 
 fn as_json(alert: &Alert) -> serde_json::Value {

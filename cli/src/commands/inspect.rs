@@ -3,8 +3,8 @@
 use std::io::BufReader;
 
 use anyhow::{Context, Result};
-use immuta_watch::event::{Event, Record, Unreadable, kind, time};
-use immuta_watch::export::{Content, Ending, ExportReader, Limits};
+use immuta_watch::event::{Event, Record, kind, time};
+use immuta_watch::export::{Ending, ExportReader, Limits};
 use immuta_watch::lake::LocalExport;
 use immuta_watch::report::{Inspection, Lateness};
 use immuta_watch::rules::Pack;
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::arguments::Inspect;
 use crate::exit::Exit;
-use crate::terminal::{BOLD, Cell, DIM, RED, Table, bytes, counted, harmless, number, progress, styled};
+use crate::terminal::{BOLD, Cell, DIM, RED, Table, bytes, counted, harmless, number, progress, say, styled};
 use crate::{exports, pack};
 
 pub(crate) fn inspect(arguments: &Inspect) -> Result<Exit> {
@@ -29,9 +29,9 @@ pub(crate) fn inspect(arguments: &Inspect) -> Result<Exit> {
     }
     bar.finish_and_clear();
     if arguments.json {
-        anstream::println!("{}", serde_json::to_string_pretty(&seen.json(&pack, exports.len()))?);
+        say!("{}", serde_json::to_string_pretty(&seen.json(&pack, exports.len()))?)?;
     } else {
-        seen.print(&pack, exports.len());
+        seen.print(&pack, exports.len())?;
     }
     Ok(if seen.notes.is_empty() { Exit::Done } else { Exit::LookNeeded })
 }
@@ -50,13 +50,10 @@ impl Seen {
         let file = std::fs::File::open(export.path()).context("the export cannot be read")?;
         let mut reader = ExportReader::new(BufReader::new(file), Limits::default())?;
         while let Some(line) = reader.next_line()? {
-            match line.content {
-                Content::Blank => self.inspection.blank(),
-                Content::TooLong { bytes, .. } => self.inspection.unreadable(&Unreadable::TooLong(bytes)),
-                Content::Text(text) => match Record::parse(text) {
-                    Ok(record) => self.inspection.event(&Event::of(&record)),
-                    Err(reason) => self.inspection.unreadable(&reason),
-                },
+            match Record::of_line(&line.content) {
+                None => self.inspection.blank(),
+                Some(Ok(record)) => self.inspection.event(&Event::of(&record)),
+                Some(Err(reason)) => self.inspection.unreadable(&reason),
             }
         }
         self.plain_bytes += reader.plain_bytes();
@@ -66,47 +63,48 @@ impl Seen {
         Ok(())
     }
 
-    fn print(&self, pack: &Pack, exports: usize) {
+    fn print(&self, pack: &Pack, exports: usize) -> Result<()> {
         let seen = &self.inspection;
-        anstream::println!(
+        say!(
             "{}: {}, {} ({} before compression)",
             styled(BOLD, counted(exports as u64, "export")),
             counted(seen.lines, "line"),
             counted(seen.events, "event"),
             bytes(self.plain_bytes)
-        );
+        )?;
         if let (Some(first), Some(last)) = (seen.first, seen.last) {
-            anstream::println!("  from {} to {} by event time", time::text(first), time::text(last));
+            say!("  from {} to {} by event time", time::text(first), time::text(last))?;
         }
         if let Some(Lateness { median, p95, longest }) = seen.lateness() {
-            anstream::println!(
+            say!(
                 "  received after: half within {}, 95% within {}, at the longest {}",
                 span(median),
                 span(p95),
                 span(longest)
-            );
+            )?;
         }
-        anstream::println!("  {} that came before in another line or export", counted(seen.duplicates, "event"));
+        say!("  {} that came before in another line or export", counted(seen.duplicates, "event"))?;
         if seen.not_compared > 0 {
-            anstream::println!("  {} not looked at for duplicates: too many", counted(seen.not_compared, "event"));
+            say!("  {} not looked at for duplicates: too many", counted(seen.not_compared, "event"))?;
         }
         if seen.undated > 0 {
-            anstream::println!("  {} without a readable time", counted(seen.undated, "event"));
+            say!("  {} without a readable time", counted(seen.undated, "event"))?;
         }
         for (reason, count) in &seen.unreadable {
-            anstream::println!("  {} that cannot be read: {}", counted(*count, "line"), harmless(reason, 120));
+            say!("  {} that cannot be read: {}", counted(*count, "line"), harmless(reason, 120))?;
         }
         for note in &self.notes {
-            anstream::println!("  {} {}", styled(RED, "!"), harmless(note, 300));
+            say!("  {} {}", styled(RED, "!"), harmless(note, 300))?;
         }
-        self.print_kinds();
-        self.print_fields();
-        self.print_blind(pack);
-        anstream::println!("\nNext: immuta-watch run EXPORTS --lake LAKE");
+        self.print_kinds()?;
+        self.print_fields()?;
+        self.print_blind(pack)?;
+        say!("\nNext: immuta-watch run EXPORTS --lake LAKE")?;
+        Ok(())
     }
 
-    fn print_kinds(&self) {
-        anstream::println!("\n{}", styled(BOLD, "Kinds"));
+    fn print_kinds(&self) -> Result<()> {
+        say!("\n{}", styled(BOLD, "Kinds"))?;
         let mut kinds: Vec<_> = self.inspection.kinds.iter().collect();
         kinds.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
         let mut table = Table::new(&[0]);
@@ -114,14 +112,15 @@ impl Seen {
             let note = if kind::is_known(name) { "" } else { "not in Immuta's documentation; counted all the same" };
             table.row(vec![Cell::plain(number(*count)), Cell::plain(harmless(name, 60)), Cell::styled(DIM, note)]);
         }
-        anstream::print!("{}", table.lines());
+        say!("{}", table.lines())?;
         if self.inspection.other_kinds > 0 {
-            anstream::println!("  and {} of further kinds", counted(self.inspection.other_kinds, "event"));
+            say!("  and {} of further kinds", counted(self.inspection.other_kinds, "event"))?;
         }
+        Ok(())
     }
 
-    fn print_fields(&self) {
-        anstream::println!("\n{} (of the events that ought to have them)", styled(BOLD, "Derived fields found"));
+    fn print_fields(&self) -> Result<()> {
+        say!("\n{} (of the events that ought to have them)", styled(BOLD, "Derived fields found"))?;
         let mut table = Table::new(&[1, 2]);
         table.head(&["FIELD", "FOUND", "OF", "MOSTLY IN", "SUCH AS"]);
         for found in self.inspection.fields() {
@@ -134,21 +133,23 @@ impl Seen {
                 Cell::styled(DIM, harmless(&found.examples.join(", "), 50)),
             ]);
         }
-        anstream::print!("{}", table.lines());
+        say!("{}", table.lines())?;
+        Ok(())
     }
 
-    fn print_blind(&self, pack: &Pack) {
+    fn print_blind(&self, pack: &Pack) -> Result<()> {
         let blind = self.inspection.blind_rules(pack);
         if blind.is_empty() {
-            anstream::println!("\n{}: every rule of the pack can see what it is about.", styled(BOLD, "Rules"));
-            return;
+            say!("\n{}: every rule of the pack can see what it is about.", styled(BOLD, "Rules"))?;
+            return Ok(());
         }
-        anstream::println!("\n{} (of {})", styled(BOLD, "Rules that see nothing in this data"), pack.rules().len());
+        say!("\n{} (of {})", styled(BOLD, "Rules that see nothing in this data"), pack.rules().len())?;
         let mut table = Table::new(&[]);
         for blind in blind {
             table.row(vec![Cell::plain(blind.rule.name.clone()), Cell::styled(DIM, blind.why)]);
         }
-        anstream::print!("{}", table.lines());
+        say!("{}", table.lines())?;
+        Ok(())
     }
 
     fn json(&self, pack: &Pack, exports: usize) -> serde_json::Value {

@@ -6,19 +6,19 @@ use immuta_watch::rules::{ExampleKind, RuleErrors};
 use crate::arguments::{PackOption, Rules, RulesCommand};
 use crate::exit::Exit;
 use crate::pack;
-use crate::terminal::{GREEN, RED, counted, styled};
+use crate::terminal::{GREEN, RED, counted, say, styled};
 
 pub(crate) fn rules(arguments: &Rules) -> Result<Exit> {
     match &arguments.command {
-        RulesCommand::Check(option) => Ok(check(option)),
-        RulesCommand::Test(option) => Ok(test(option)),
+        RulesCommand::Check(option) => check(option),
+        RulesCommand::Test(option) => test(option),
     }
 }
 
-fn check(option: &PackOption) -> Exit {
+fn check(option: &PackOption) -> Result<Exit> {
     match pack::try_load(option) {
         Ok(found) => {
-            anstream::println!(
+            say!(
                 "{} the pack {} is sound: {}, {}, {} (hash {})",
                 styled(GREEN, "ok"),
                 pack::name(option),
@@ -26,14 +26,14 @@ fn check(option: &PackOption) -> Exit {
                 counted(found.filters() as u64, "filter"),
                 counted(found.lists().len() as u64, "list"),
                 found.hash()
-            );
-            Exit::Done
+            )?;
+            Ok(Exit::Done)
         }
         Err(errors) => report(&errors),
     }
 }
 
-fn test(option: &PackOption) -> Exit {
+fn test(option: &PackOption) -> Result<Exit> {
     let pack = match pack::try_load(option) {
         Ok(pack) => pack,
         Err(errors) => return report(&errors),
@@ -46,27 +46,27 @@ fn test(option: &PackOption) -> Exit {
             ExampleKind::Positive => "positive",
             ExampleKind::Negative => "negative",
         };
-        anstream::println!(
+        say!(
             "{} {}:{}: {kind} example \"{}\": {failure}",
             styled(RED, "failed"),
             result.file,
             result.line,
             result.name
-        );
+        )?;
     }
-    anstream::println!(
+    say!(
         "{} of {} rules: {} passed, {failed} failed",
         counted(results.len() as u64, "example"),
         pack.rules().len(),
         results.len() - failed
-    );
-    if failed == 0 { Exit::Done } else { Exit::LookNeeded }
+    )?;
+    Ok(if failed == 0 { Exit::Done } else { Exit::LookNeeded })
 }
 
-fn report(errors: &RuleErrors) -> Exit {
+fn report(errors: &RuleErrors) -> Result<Exit> {
     for error in &errors.0 {
         anstream::eprintln!("{} {error}", styled(RED, "error"));
     }
     anstream::eprintln!("{}; the pack cannot be used until they are mended", counted(errors.0.len() as u64, "error"));
-    Exit::LookNeeded
+    Ok(Exit::LookNeeded)
 }

@@ -10,7 +10,7 @@ use immuta_watch::alerts::Alert;
 use immuta_watch::config::Configuration;
 use immuta_watch::export::Limits;
 use immuta_watch::findings::{Bounds, Context, Counts};
-use immuta_watch::lake::{DirectoryStore, Lake, LocalExport, Manifest, Outcome, SystemClock, dates, read_alerts};
+use immuta_watch::lake::{DirectoryStore, Lake, LocalExport, Manifest, Outcome, SystemClock, dates, visit_alerts};
 use immuta_watch::rules::{Level, Pack, Route};
 use indicatif::ProgressBar;
 use serde_json::json;
@@ -19,7 +19,7 @@ use super::alerts::{alert_rows, most_pressing};
 use super::{block_on, create_lake};
 use crate::arguments::Run;
 use crate::exit::Exit;
-use crate::terminal::{BOLD, Cell, DIM, RED, Table, bytes, counted, harmless, number, of_level, progress, styled};
+use crate::terminal::{BOLD, Cell, DIM, RED, Table, bytes, counted, harmless, number, of_level, progress, say, styled};
 use crate::{exports, pack};
 
 /// How long to wait before looking again at an export that another process is at work on.
@@ -60,12 +60,13 @@ pub(crate) fn run(arguments: &Run) -> Result<Exit> {
     })?;
     work.bar.finish_and_clear();
     let done = work.done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let alerts = block_on(read_alerts(&store))?.context("the alerts cannot be read back")?;
-    let report = Report { arguments, done, alerts: alerts.into_values().collect(), pack: &pack, started };
+    let mut alerts = AlertSummary::default();
+    block_on(visit_alerts(&store, .., &mut |alert| alerts.take(alert)))?.context("the alerts cannot be read back")?;
+    let report = Report { arguments, done, alerts, pack: &pack, started };
     if arguments.json {
-        anstream::println!("{}", serde_json::to_string_pretty(&report.json())?);
+        say!("{}", serde_json::to_string_pretty(&report.json())?)?;
     } else {
-        report.print();
+        report.print()?;
     }
     Ok(report.exit())
 }
@@ -148,10 +149,29 @@ impl Done {
     }
 }
 
+/// What is said of the lake's alerts: counts, and those that interrupt.
+#[derive(Default)]
+struct AlertSummary {
+    count: u64,
+    by_question: BTreeMap<&'static str, BTreeMap<Level, u64>>,
+    interrupting: Vec<Alert>,
+}
+
+impl AlertSummary {
+    fn take(&mut self, alert: Alert) {
+        let detail = alert.detail();
+        self.count += 1;
+        *self.by_question.entry(detail.question.as_str()).or_default().entry(detail.level).or_default() += 1;
+        if detail.route > Route::Dashboard {
+            self.interrupting.push(alert);
+        }
+    }
+}
+
 struct Report<'r> {
     arguments: &'r Run,
     done: Done,
-    alerts: Vec<Alert>,
+    alerts: AlertSummary,
     pack: &'r Pack,
     started: Instant,
 }
@@ -161,7 +181,7 @@ impl Report<'_> {
         if self.done.notes.is_empty() { Exit::Done } else { Exit::LookNeeded }
     }
 
-    fn print(&self) {
+    fn print(&self) -> Result<()> {
         let counts = self.done.counts();
         let plain: u64 = self.done.manifests.iter().map(|manifest| manifest.plain_bytes).sum();
         let seconds = self.started.elapsed().as_secs_f64();
@@ -169,58 +189,54 @@ impl Report<'_> {
             0 => String::new(),
             count => format!(", {} of them committed before", number(count)),
         };
-        anstream::println!(
+        say!(
             "{} with {} ({} before compression){already}, in {seconds:.1} s",
             styled(BOLD, counted(self.done.manifests.len() as u64, "export")),
             counted(counts.read, "line"),
             bytes(plain)
-        );
+        )?;
         if let Some((first, last)) = dates(&self.done.manifests) {
-            anstream::println!("  events from {first} to {last}");
+            say!("  events from {first} to {last}")?;
         }
-        anstream::println!(
+        say!(
             "  {} read = {} classified + {} quarantined + {} blank{}",
             number(counts.read),
             number(counts.classified),
             number(counts.quarantined),
             number(counts.blank),
             if counts.are_conserved() { "" } else { " — THIS DOES NOT COME OUT EVEN, run verify" }
-        );
-        anstream::println!(
+        )?;
+        say!(
             "  {} classified = {} queries in access + {} other events in changes",
             number(counts.classified),
             number(counts.access),
             number(counts.changes)
-        );
+        )?;
         if counts.undated > 0 {
-            anstream::println!("  {} without a readable time, under 1970-01-01", counted(counts.undated, "event"));
+            say!("  {} without a readable time, under 1970-01-01", counted(counts.undated, "event"))?;
         }
         for (path, reason) in &self.done.notes {
-            anstream::println!("  {} {}: {}", styled(RED, "!"), harmless(path, 300), harmless(reason, 300));
+            say!("  {} {}: {}", styled(RED, "!"), harmless(path, 300), harmless(reason, 300))?;
         }
-        self.print_alerts();
-        self.print_next();
+        self.print_alerts()?;
+        self.print_next()?;
+        Ok(())
     }
 
-    fn print_alerts(&self) {
-        let interrupting = self.alerts.iter().filter(|alert| alert.detail().route > Route::Dashboard).count() as u64;
-        anstream::println!(
+    fn print_alerts(&self) -> Result<()> {
+        let interrupting = self.alerts.interrupting.len();
+        say!(
             "\n{} in the lake, {} of which would interrupt somebody",
-            styled(BOLD, counted(self.alerts.len() as u64, "alert")),
-            number(interrupting)
-        );
-        let mut by_question: BTreeMap<&str, BTreeMap<Level, u64>> = BTreeMap::new();
-        for alert in &self.alerts {
-            let detail = alert.detail();
-            *by_question.entry(detail.question.as_str()).or_default().entry(detail.level).or_default() += 1;
-        }
-        if by_question.is_empty() {
-            return;
+            styled(BOLD, counted(self.alerts.count, "alert")),
+            number(interrupting as u64)
+        )?;
+        if self.alerts.count == 0 {
+            return Ok(());
         }
         let mut table = Table::new(&[1, 2, 3, 4, 5]);
         table.head(&["QUESTION", "CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL"]);
-        for (question, levels) in by_question {
-            let mut row = vec![Cell::plain(question)];
+        for (question, levels) in &self.alerts.by_question {
+            let mut row = vec![Cell::plain(*question)];
             for level in Level::ALL.into_iter().rev() {
                 row.push(match levels.get(&level) {
                     Some(count) => Cell::styled(of_level(level), number(*count)),
@@ -229,41 +245,40 @@ impl Report<'_> {
             }
             table.row(row);
         }
-        anstream::print!("{}", table.lines());
+        say!("{}", table.lines())?;
         if interrupting == 0 {
-            return;
+            return Ok(());
         }
-        let notifying: Vec<&Alert> =
-            self.alerts.iter().filter(|alert| alert.detail().route > Route::Dashboard).collect();
-        let listed = most_pressing(notifying, LISTED);
-        anstream::println!("\n{}", styled(BOLD, "Would interrupt somebody"));
-        anstream::print!("{}", alert_rows(&listed));
-        if (listed.len() as u64) < interrupting {
-            anstream::println!("  and {} more", number(interrupting - listed.len() as u64));
+        let listed = self.listed();
+        say!("\n{}", styled(BOLD, "Would interrupt somebody"))?;
+        say!("{}", alert_rows(&listed))?;
+        if listed.len() < interrupting {
+            say!("  and {} more", number((interrupting - listed.len()) as u64))?;
         }
+        Ok(())
     }
 
-    fn print_next(&self) {
+    fn listed(&self) -> Vec<Alert> {
+        most_pressing(self.alerts.interrupting.clone(), LISTED)
+    }
+
+    fn print_next(&self) -> Result<()> {
         let lake = self.arguments.lake.display();
-        anstream::println!("\nThe lake is in {lake}. Ask it more:");
-        anstream::println!("  immuta-watch alerts --lake {lake} --level medium");
-        if let Some(alert) = self.alerts.iter().max_by_key(|alert| alert.detail().level) {
-            anstream::println!("  immuta-watch alerts show {} --lake {lake}", alert.detail().alert);
+        say!("\nThe lake is in {lake}. Ask it more:")?;
+        say!("  immuta-watch alerts --lake {lake} --level medium")?;
+        if let Some(alert) = self.listed().first() {
+            say!("  immuta-watch alerts show {} --lake {lake}", alert.detail().alert)?;
         }
-        anstream::println!("  immuta-watch verify --lake {lake}");
-        anstream::println!(
+        say!("  immuta-watch verify --lake {lake}")?;
+        say!(
             "  duckdb -c \"SELECT actor, count(*) FROM read_parquet('{lake}/ledger/access/*/*.parquet') GROUP BY ALL ORDER BY 2 DESC LIMIT 10\""
-        );
+        )?;
+        Ok(())
     }
 
     fn json(&self) -> serde_json::Value {
         let notes: Vec<_> =
             self.done.notes.iter().map(|(export, reason)| json!({ "export": export, "reason": reason })).collect();
-        let mut by_question: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
-        for alert in &self.alerts {
-            let detail = alert.detail();
-            *by_question.entry(detail.question.as_str()).or_default().entry(detail.level.as_str()).or_default() += 1;
-        }
         json!({
             "exports": self.done.manifests.len(),
             "already_committed": self.done.already,
@@ -271,9 +286,9 @@ impl Report<'_> {
             "conserved": self.done.counts().are_conserved(),
             "notes": notes,
             "pack": self.pack.hash(),
-            "alerts": self.alerts.len(),
-            "notifications": self.alerts.iter().filter(|alert| alert.detail().route > Route::Dashboard).count(),
-            "alerts_by_question": by_question,
+            "alerts": self.alerts.count,
+            "notifications": self.alerts.interrupting.len(),
+            "alerts_by_question": self.alerts.by_question,
             "seconds": self.started.elapsed().as_secs_f64(),
         })
     }

@@ -5,7 +5,7 @@ use immuta_watch_simulate::{Plan, write};
 
 use crate::arguments::Simulate;
 use crate::exit::Exit;
-use crate::terminal::{bytes, counted, number, progress};
+use crate::terminal::{bytes, counted, number, progress, say};
 
 pub(crate) fn simulate(arguments: &Simulate) -> Result<Exit> {
     let plan = Plan {
@@ -25,24 +25,24 @@ pub(crate) fn simulate(arguments: &Simulate) -> Result<Exit> {
     })?;
     bar.finish_and_clear();
     let out = arguments.out.display();
-    anstream::println!(
+    say!(
         "Simulated {} of a tenant with {} and {} (seed {}):",
         counted(u64::from(plan.days), "day"),
         counted(u64::from(plan.users), "user"),
         counted(u64::from(plan.data_sources), "data source"),
         plan.seed
-    );
-    anstream::println!(
+    )?;
+    say!(
         "  {} with {} ({} before compression) in {out}/exports",
         counted(summary.exports, "export"),
         counted(summary.events, "event"),
         bytes(summary.bytes)
-    );
-    anstream::println!(
+    )?;
+    say!(
         "  {} planted, listed in {out}/truth.json; {} unreadable and {} blank lines",
         counted(summary.incidents, "incident"),
         number(summary.damaged),
         number(summary.blank)
-    );
+    )?;
     Ok(Exit::Done)
 }

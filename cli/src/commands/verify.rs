@@ -11,7 +11,7 @@ use super::{block_on, open_lake};
 use crate::arguments::Verify;
 use crate::exit::Exit;
 use crate::exports;
-use crate::terminal::{GREEN, RED, counted, harmless, number, progress, styled};
+use crate::terminal::{GREEN, RED, counted, harmless, number, progress, say, styled};
 
 pub(crate) fn verify(arguments: &Verify) -> Result<Exit> {
     let store = open_lake(&arguments.lake)?;
@@ -31,17 +31,17 @@ pub(crate) fn verify(arguments: &Verify) -> Result<Exit> {
     if arguments.json {
         print_json(&found)?;
     } else {
-        print(arguments, &found);
+        print(arguments, &found)?;
     }
     Ok(if found.problems.is_empty() { Exit::Done } else { Exit::LookNeeded })
 }
 
-fn print(arguments: &Verify, found: &Verification) {
+fn print(arguments: &Verify, found: &Verification) -> Result<()> {
     for problem in &found.problems {
-        anstream::println!("{} {}", styled(RED, "wrong"), harmless(&problem.to_string(), 1000));
+        say!("{} {}", styled(RED, "wrong"), harmless(&problem.to_string(), 1000))?;
     }
     let counts = found.counts;
-    anstream::println!(
+    say!(
         "{} with {} read; {} counted again line by line{}",
         counted(found.manifests, "manifest"),
         counted(found.files, "file"),
@@ -51,28 +51,29 @@ fn print(arguments: &Verify, found: &Verification) {
         } else {
             format!(", {} no longer there to count", counted(found.exports_absent, "export"))
         }
-    );
-    anstream::println!(
+    )?;
+    say!(
         "  {} read = {} classified + {} quarantined + {} blank",
         number(counts.read),
         number(counts.classified),
         number(counts.quarantined),
         number(counts.blank)
-    );
-    anstream::println!(
+    )?;
+    say!(
         "  {} classified = {} rows in access + {} in changes",
         number(counts.classified),
         number(counts.access),
         number(counts.changes)
-    );
+    )?;
     if found.problems.is_empty() {
-        anstream::println!("{} the lake is whole", styled(GREEN, "ok"));
+        say!("{} the lake is whole", styled(GREEN, "ok"))?;
         if arguments.exports.is_empty() {
-            anstream::println!("Give --exports FOLDER to learn as well whether every export of a folder is in it.");
+            say!("Give --exports FOLDER to learn as well whether every export of a folder is in it.")?;
         }
     } else {
-        anstream::println!("{}", styled(RED, counted(found.problems.len() as u64, "problem")));
+        say!("{}", styled(RED, counted(found.problems.len() as u64, "problem")))?;
     }
+    Ok(())
 }
 
 fn print_json(found: &Verification) -> Result<()> {
@@ -87,6 +88,6 @@ fn print_json(found: &Verification) -> Result<()> {
         "exports_absent": found.exports_absent,
         "counts": found.counts,
     });
-    anstream::println!("{}", serde_json::to_string_pretty(&report)?);
+    say!("{}", serde_json::to_string_pretty(&report)?)?;
     Ok(())
 }

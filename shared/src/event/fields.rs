@@ -77,6 +77,8 @@ struct Candidates {
     /// The kinds that ought to say it, by how they start; empty for every kind.
     expected_of: &'static [&'static str],
     places: &'static [Place],
+    /// Whether every place counts, not only the first that holds a value.
+    every_place: bool,
     /// Brings spellings together; `None` drops a value that says nothing.
     normalise: fn(&str) -> Option<Cow<'_, str>>,
 }
@@ -97,6 +99,7 @@ static TABLE: &[Candidates] = &[
         name: "watch.kind",
         expected_of: &[],
         places: &[Place::Kind],
+        every_place: false,
         normalise: as_it_is,
     },
     Candidates {
@@ -104,6 +107,7 @@ static TABLE: &[Candidates] = &[
         name: "watch.status",
         expected_of: &[],
         places: &[Record(&["actionStatus"])],
+        every_place: false,
         normalise: upper_case,
     },
     Candidates {
@@ -120,6 +124,7 @@ static TABLE: &[Candidates] = &[
             Record(&["actor"]),
             Always("unknown"),
         ],
+        every_place: false,
         normalise: unless_unknown,
     },
     Candidates {
@@ -138,6 +143,7 @@ static TABLE: &[Candidates] = &[
             Related(USERS_AND_GROUPS),
             PayloadOf(&["User"], &["name"]),
         ],
+        every_place: false,
         normalise: as_it_is,
     },
     Candidates {
@@ -152,6 +158,7 @@ static TABLE: &[Candidates] = &[
             Related(GROUPS),
             PayloadOf(&["Group"], &["name"]),
         ],
+        every_place: false,
         normalise: as_it_is,
     },
     Candidates {
@@ -170,6 +177,7 @@ static TABLE: &[Candidates] = &[
             Related(DATA_SOURCES),
             PayloadOf(&["Datasource"], &["name"]),
         ],
+        every_place: false,
         normalise: as_it_is,
     },
     Candidates {
@@ -185,6 +193,7 @@ static TABLE: &[Candidates] = &[
             Payload(&["fieldName"]),
             Related(COLUMNS),
         ],
+        every_place: false,
         normalise: as_it_is,
     },
     Candidates {
@@ -200,6 +209,7 @@ static TABLE: &[Candidates] = &[
             Target(&["PERMISSION"]),
             PayloadOf(&["Permission"], &["name"]),
         ],
+        every_place: false,
         normalise: as_it_is,
     },
     Candidates {
@@ -214,6 +224,7 @@ static TABLE: &[Candidates] = &[
             Target(&["ATTRIBUTE"]),
             PayloadOf(&["Attribute"], &["name"]),
         ],
+        every_place: false,
         normalise: as_it_is,
     },
     Candidates {
@@ -230,6 +241,7 @@ static TABLE: &[Candidates] = &[
             Target(&["TAG"]),
             PayloadOf(&["Tag"], &["name"]),
         ],
+        every_place: false,
         normalise: dotted,
     },
     Candidates {
@@ -245,6 +257,7 @@ static TABLE: &[Candidates] = &[
             Related(POLICIES),
             PayloadOf(&["GlobalPolicy", "LocalPolicy"], &["name"]),
         ],
+        every_place: false,
         normalise: as_it_is,
     },
     Candidates {
@@ -258,6 +271,7 @@ static TABLE: &[Candidates] = &[
             Related(&["DOMAIN"]),
             PayloadOf(&["Domain"], &["name"]),
         ],
+        every_place: false,
         normalise: as_it_is,
     },
     Candidates {
@@ -271,6 +285,7 @@ static TABLE: &[Candidates] = &[
             Related(&["PROJECT"]),
             PayloadOf(&["Project"], &["name"]),
         ],
+        every_place: false,
         normalise: as_it_is,
     },
     Candidates {
@@ -285,6 +300,7 @@ static TABLE: &[Candidates] = &[
             Related(&["PURPOSE"]),
             PayloadOf(&["Purpose"], &["name"]),
         ],
+        every_place: false,
         normalise: as_it_is,
     },
     Candidates {
@@ -299,6 +315,7 @@ static TABLE: &[Candidates] = &[
             Record(&["targets", "identityProvider"]),
             Record(&["actor", "identityProvider"]),
         ],
+        every_place: false,
         normalise: as_it_is,
     },
     Candidates {
@@ -310,6 +327,8 @@ static TABLE: &[Candidates] = &[
             Payload(&["objectsAccessed", "securityProfile", "sensitivity", "score"]),
             Payload(&["objectsAccessed", "columns", "securityProfile", "sensitivity", "score"]),
         ],
+        // A query as a whole may be rated lower than a table or column that it read.
+        every_place: true,
         normalise: level,
     },
     Candidates {
@@ -321,6 +340,7 @@ static TABLE: &[Candidates] = &[
             Record(&["targets", "technology"]),
             Record(&["relatedResources", "technology"]),
         ],
+        every_place: false,
         normalise: platform,
     },
 ];
@@ -400,8 +420,11 @@ impl<'r> Fields<'r> {
             for (index, place) in row.places.iter().enumerate() {
                 let values = &mut fields.values[row.field as usize];
                 source.collect(place, row.normalise, values);
-                if !values.is_empty() {
-                    fields.places[row.field as usize] = u8::try_from(index).ok();
+                if values.is_empty() {
+                    continue;
+                }
+                fields.places[row.field as usize].get_or_insert(u8::try_from(index).unwrap_or(u8::MAX));
+                if !row.every_place {
                     break;
                 }
             }
@@ -527,10 +550,10 @@ fn starts_with_one(kind: &str, words: &[&str]) -> bool {
 
 /// `DATASOURCE`, `DATA_SOURCE` and `Data Source` are the same word.
 fn same_word(a: &str, b: &str) -> bool {
-    let letters = |text: &'_ str| {
-        text.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase()).collect::<Vec<_>>()
-    };
-    a.eq_ignore_ascii_case(b) || letters(a) == letters(b)
+    fn letters(text: &str) -> impl Iterator<Item = u8> + '_ {
+        text.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase())
+    }
+    letters(a).eq(letters(b))
 }
 
 impl Place {
@@ -615,6 +638,13 @@ mod tests {
         assert_eq!(values(Field::Object, line), ["hr.pay", "hr.staff"]);
         assert_eq!(values(Field::Column, line), ["iban", "note"]);
         assert_eq!(values(Field::Tag, line), ["Discovered.PCI", "HR"]);
+        assert_eq!(values(Field::Sensitivity, line), ["HIGHLY_SENSITIVE"]);
+    }
+
+    #[test]
+    fn a_table_that_is_rated_higher_than_its_query_counts() {
+        let line = r#"{"auditPayload":{"type":"QueryAuditPayload","securityProfile":{"sensitivity":{"score":"INDETERMINATE"}},
+            "objectsAccessed":[{"name":"a","columns":[{"securityProfile":{"sensitivity":{"score":"HIGHLY_SENSITIVE"}}}]}]}}"#;
         assert_eq!(values(Field::Sensitivity, line), ["HIGHLY_SENSITIVE"]);
     }
 

@@ -8,6 +8,7 @@ use super::fields::{Field, Fields};
 use super::json::Json;
 use super::key::EventKey;
 use super::{kind, time};
+use crate::export::Content;
 
 /// Why a line cannot be read as an event. The texts go into quarantine as they are.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +52,19 @@ impl<'a> Record<'a> {
             return Err(Unreadable::NoKind);
         }
         Ok(Self { raw, json })
+    }
+
+    /// Reads what stands on a line of an export; `None` if that is nothing.
+    ///
+    /// # Errors
+    /// [`Unreadable`], with the reason that quarantine keeps.
+    #[must_use]
+    pub fn of_line(content: &Content<'a>) -> Option<Result<Self, Unreadable>> {
+        match content {
+            Content::Blank => None,
+            Content::TooLong { bytes, .. } => Some(Err(Unreadable::TooLong(*bytes))),
+            Content::Text(text) => Some(Self::parse(text)),
+        }
     }
 
     /// The record's text as it stands in the export, without surrounding white space.

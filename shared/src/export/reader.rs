@@ -44,7 +44,7 @@ pub struct Line<'b> {
 }
 
 /// What stands on a line.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content<'b> {
     /// White space or nothing
     Blank,
@@ -57,6 +57,18 @@ pub enum Content<'b> {
         /// The length of the whole line in bytes
         bytes: u64,
     },
+}
+
+impl<'b> Content<'b> {
+    /// The bytes that were kept, and the length of the whole line in bytes.
+    #[must_use]
+    pub fn kept(self) -> (&'b [u8], u64) {
+        match self {
+            Content::Blank => (&[], 0),
+            Content::Text(text) => (text, text.len() as u64),
+            Content::TooLong { beginning, bytes } => (beginning, bytes),
+        }
+    }
 }
 
 /// How the reading of an export ended.

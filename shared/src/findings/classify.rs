@@ -13,8 +13,8 @@ use super::rollup::{self, RollupKey};
 use super::{Counts, FoldMap};
 use crate::alerts::{AlertId, Contribution, Finding};
 use crate::config::Configuration;
-use crate::event::{Event, Record, Unreadable};
-use crate::export::{Compression, Content, Ending, ExportReader, Limits, Source};
+use crate::event::{Event, Record};
+use crate::export::{Compression, Ending, ExportReader, Limits, Source};
 use crate::rules::Pack;
 
 /// What classifying depends on beside the export.
@@ -106,15 +106,14 @@ pub fn classify(
     while let Some(line) = reader.next_line().map_err(ClassifyError::Read)? {
         findings.counts.read += 1;
         let (number, offset) = (line.number, line.offset);
-        match line.content {
-            Content::Blank => findings.counts.blank += 1,
-            Content::TooLong { beginning, bytes } => {
-                findings.quarantine(number, offset, bytes, beginning, &Unreadable::TooLong(bytes))?;
+        match Record::of_line(&line.content) {
+            None => findings.counts.blank += 1,
+            Some(Ok(record)) => findings.event(&Event::of(&record), source, number, context)?,
+            Some(Err(reason)) => {
+                let (kept, bytes) = line.content.kept();
+                findings.counts.quarantined += 1;
+                findings.quarantine.add(number, offset, bytes, kept, &reason)?;
             }
-            Content::Text(text) => match Record::parse(text) {
-                Err(reason) => findings.quarantine(number, offset, text.len() as u64, text, &reason)?,
-                Ok(record) => findings.event(&Event::of(&record), source, number, context)?,
-            },
         }
         if number.is_multiple_of(1000) {
             progress(reader.plain_bytes());
@@ -130,18 +129,6 @@ pub fn classify(
 }
 
 impl Findings {
-    fn quarantine(
-        &mut self,
-        line: u64,
-        offset: u64,
-        bytes: u64,
-        content: &[u8],
-        reason: &Unreadable,
-    ) -> Result<(), ClassifyError> {
-        self.counts.quarantined += 1;
-        Ok(self.quarantine.add(line, offset, bytes, content, reason)?)
-    }
-
     fn event(
         &mut self,
         event: &Event<'_>,

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use crate::event::{Record, kind};
-use crate::export::{Content, ExportReader, Limits};
+use crate::export::{ExportReader, Limits};
 
 use super::ledger::Ledger;
 
@@ -34,13 +34,10 @@ impl Recount {
         let mut reader = ExportReader::new(export, limits)?;
         let mut recount = Self::default();
         while let Some(line) = reader.next_line()? {
-            recount.lines.push(match line.content {
-                Content::Blank => Place::Nowhere,
-                Content::TooLong { .. } => Place::Quarantine,
-                Content::Text(text) => match Record::parse(text) {
-                    Ok(record) => Place::Ledger(Ledger::of_kind(&kind::of(record.json()).unwrap_or_default())),
-                    Err(_) => Place::Quarantine,
-                },
+            recount.lines.push(match Record::of_line(&line.content) {
+                None => Place::Nowhere,
+                Some(Err(_)) => Place::Quarantine,
+                Some(Ok(record)) => Place::Ledger(Ledger::of_kind(&kind::of(record.json()).unwrap_or_default())),
             });
         }
         Ok(recount)

@@ -1,6 +1,9 @@
 //! Reading alerts back from the lake: folding the contributions of all exports.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeBounds;
+
+use chrono::NaiveDate;
 
 use super::manifest::read_manifests;
 use super::names;
@@ -25,26 +28,29 @@ pub enum ReadError {
     },
 }
 
-/// Every alert of the lake, by id. Only files that a manifest names count: what an attempt left half done is not there.
+/// Shows every alert whose window begins on one of the dates, in the order of ids. Only files that a manifest names
+/// count: what an attempt left half done is not there. No more than one date's alerts are in memory.
 ///
 /// # Errors
 /// [`ReadError`]
-pub async fn read_alerts(store: &impl Store) -> Result<BTreeMap<AlertId, Alert>, ReadError> {
-    let mut alerts = BTreeMap::new();
-    let mut by_folder: BTreeMap<String, Vec<String>> = BTreeMap::new();
+pub async fn visit_alerts(
+    store: &impl Store,
+    dates: impl RangeBounds<NaiveDate>,
+    visit: &mut (dyn FnMut(Alert) + Send),
+) -> Result<(), ReadError> {
+    let mut by_date: BTreeMap<NaiveDate, Vec<String>> = BTreeMap::new();
     for name in committed_names(store).await? {
-        let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
-        by_folder.entry(folder).or_default().push(name);
+        let Some(date) = names::date_of(&name).filter(|date| dates.contains(date)) else { continue };
+        by_date.entry(date).or_default().push(name);
     }
-    // An alert's contributions all lie in the folder of its date, so one date at a time is folded.
-    for files in by_folder.values() {
+    for files in by_date.values() {
         let mut contributions = Vec::new();
         for name in files {
             contributions.extend(read_contributions(store, name).await?);
         }
-        alerts.extend(Alert::fold(contributions));
+        Alert::fold(contributions).into_values().for_each(&mut *visit);
     }
-    Ok(alerts)
+    Ok(())
 }
 
 /// One alert; `None` if the lake has none of this id.

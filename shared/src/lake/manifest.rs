@@ -1,10 +1,12 @@
 //! Manifests: what one export became. The manifest is the commit point, and has no clock in it.
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::names;
 use super::store::{Store, StoreError};
+use crate::event::time;
 use crate::export::{Compression, SourceId};
 use crate::findings::Counts;
 
@@ -104,17 +106,11 @@ pub async fn read_manifests(store: &impl Store) -> Result<Vec<(String, Result<Ma
     Ok(manifests)
 }
 
-/// The times that a lake's events lie between, by the dates of its ledgers' partitions.
+/// The dates that the events of exports lie between, those without a readable time left out.
 #[must_use]
-pub fn dates(manifests: &[Manifest]) -> Option<(String, String)> {
-    let dates = manifests.iter().flat_map(|manifest| &manifest.files).filter_map(|file| {
-        let (_, rest) = file.name.strip_prefix("ledger/")?.split_once("/date=")?;
-        rest.split('/').next()
-    });
-    let (mut first, mut last): (Option<&str>, Option<&str>) = (None, None);
-    for date in dates.filter(|date| *date != "1970-01-01") {
-        first = Some(first.map_or(date, |first| first.min(date)));
-        last = Some(last.map_or(date, |last| last.max(date)));
-    }
-    Some((first?.to_owned(), last?.to_owned()))
+pub fn dates(manifests: &[Manifest]) -> Option<(NaiveDate, NaiveDate)> {
+    let ledgers = manifests.iter().flat_map(|manifest| &manifest.files).filter(|file| file.name.starts_with("ledger/"));
+    let dates: Vec<NaiveDate> =
+        ledgers.filter_map(|file| names::date_of(&file.name)).filter(|date| *date != time::UNDATED).collect();
+    Some((*dates.iter().min()?, *dates.iter().max()?))
 }

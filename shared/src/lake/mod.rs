@@ -15,7 +15,7 @@ pub mod names;
 mod store;
 mod verify;
 
-pub use alerts::{ReadError, read_alert, read_alerts};
+pub use alerts::{ReadError, read_alert, visit_alerts};
 pub use clock::{Clock, SystemClock};
 pub use commit::{CommitError, Lake, OpenExport, Outcome, Version};
 pub use directory::DirectoryStore;

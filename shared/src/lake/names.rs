@@ -57,6 +57,13 @@ pub fn alerts_of(date: NaiveDate) -> String {
     format!("{ALERTS}date={}/", date.format("%Y-%m-%d"))
 }
 
+/// The date in a name, if it has one.
+#[must_use]
+pub fn date_of(name: &str) -> Option<NaiveDate> {
+    let (_, rest) = name.split_once("/date=")?;
+    NaiveDate::parse_from_str(rest.split('/').next()?, "%Y-%m-%d").ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +79,8 @@ mod tests {
             file(Area::Ledger(Ledger::Access), date, &source),
             format!("ledger/access/date=2026-11-02/{id}.parquet")
         );
+        assert_eq!(date_of(&file(Area::Alerts, date, &source)), date);
+        assert_eq!(date_of(&manifest(&source)), None);
         assert_eq!(file(Area::Quarantine, None, &source), format!("quarantine/{id}.ndjson"));
         assert_eq!(
             file(Area::Alerts, NaiveDate::from_ymd_opt(1, 1, 1), &source),

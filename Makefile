@@ -1,0 +1,41 @@
+# demo · test · lint · build. Nothing needs to be installed by hand: Rust, Python 3 and make suffice.
+
+CLI := target/demo/immuta-watch
+PYTHON ?= python3
+
+.DEFAULT_GOAL := help
+.PHONY: help demo build test test-rust test-end-to-end lint docs fuzz clean
+
+help: ## What there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+$(CLI): FORCE
+	cargo build --quiet --locked --profile demo -p immuta-watch-cli
+FORCE:
+
+build: $(CLI) ## Build the command line (target/demo/immuta-watch)
+
+demo: $(CLI) ## Simulate a month of a tenant, classify it, verify the lake, show one alert
+	@rm -rf demo && mkdir demo
+	@echo "$$ immuta-watch simulate --out demo" && $(CLI) simulate --out demo && echo
+	@echo "$$ immuta-watch run demo/exports --lake demo/lake" && $(CLI) run demo/exports --lake demo/lake && echo
+	@echo "$$ immuta-watch verify --lake demo/lake --exports demo/exports" && \
+		$(CLI) verify --lake demo/lake --exports demo/exports && echo
+	@$(PYTHON) simulate/planted.py $(CLI) demo
+
+test: test-rust test-end-to-end ## Every test
+
+test-rust: ## Unit, property and protocol tests
+	cargo test --locked --workspace
+
+test-end-to-end: $(CLI) ## The built program against real parts (DuckDB, pySigma, kill -9)
+	IMMUTA_WATCH=$(CLI) $(PYTHON) tests/run.py
+
+lint: ## Formatting, clippy, documentation
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
+
+clean: ## Remove everything that was built or simulated
+	cargo clean
+	rm -rf demo .venv
