@@ -25,7 +25,12 @@ fn add(folder: &Path, prefix: &str, entries: &mut String) -> io::Result<()> {
             add(&path, &format!("{prefix}{name}/"), entries)?;
         } else if matches!(path.extension().and_then(|ending| ending.to_str()), Some("yml" | "yaml" | "txt")) {
             let absolute = fs::canonicalize(&path)?;
-            let _ = writeln!(entries, "    ({:?}, include_str!({absolute:?})),", format!("{prefix}{name}"));
+            let _ = writeln!(
+                entries,
+                "    ({:?}, include_str!({:?})),",
+                format!("{prefix}{name}"),
+                absolute.display().to_string()
+            );
         }
     }
     Ok(())

@@ -11,13 +11,11 @@ mod embedded {
 
 /// Loads the pack, telling whatever is wrong with it apart from other failures.
 pub(crate) fn try_load(option: &PackOption) -> Result<Pack, RuleErrors> {
-    match &option.rules {
-        Some(folder) => Pack::load(folder),
-        None => {
-            let file = |(path, text): &(&str, &str)| PackFile { path: (*path).to_owned(), text: (*text).to_owned() };
-            Pack::compile(&embedded::FILES.iter().map(file).collect::<Vec<_>>())
-        }
+    if let Some(folder) = &option.rules {
+        return Pack::load(folder);
     }
+    let file = |(path, text): &(&str, &str)| PackFile { path: (*path).to_owned(), text: (*text).to_owned() };
+    Pack::compile(&embedded::FILES.iter().map(file).collect::<Vec<_>>())
 }
 
 /// Loads the pack for a command that cannot work without one.

@@ -1,7 +1,8 @@
 //! The configuration: what differs from one installation to the next and is no rule.
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+
+use crate::digest;
 
 /// The configuration file (YAML). Unknown keys are errors; a key that is left out has its default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,10 +39,7 @@ impl QueryText {
     pub fn apply(self, text: &str) -> Option<String> {
         match self {
             QueryText::Keep => Some(text.to_owned()),
-            QueryText::Hash => {
-                let digest = Sha256::digest(text.as_bytes());
-                Some(digest.iter().fold("sha256:".to_owned(), |hex, byte| format!("{hex}{byte:02x}")))
-            }
+            QueryText::Hash => Some(format!("sha256:{}", digest::full(text.as_bytes()))),
             QueryText::Drop => None,
         }
     }
@@ -68,7 +66,7 @@ impl Configuration {
     #[must_use]
     pub fn hash(&self) -> String {
         let text = serde_json::to_string(self).unwrap_or_default();
-        Sha256::digest(text.as_bytes())[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+        digest::short(text.as_bytes())
     }
 }
 

@@ -14,6 +14,7 @@
 
 pub mod alerts;
 pub mod config;
+mod digest;
 pub mod event;
 pub mod export;
 pub mod findings;

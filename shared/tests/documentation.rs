@@ -1,7 +1,7 @@
 //! Documentation that is generated from the code, and kept in step by these tests.
 //!
 //! `UPDATE_DOCS=1 cargo test -p immuta-watch --test documentation` writes it anew.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use std::fmt::Write as _;
 use std::path::Path;

@@ -1,5 +1,5 @@
 //! The rule pack that ships, and everything that must not load.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use std::path::Path;
 

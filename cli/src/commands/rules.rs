@@ -29,14 +29,14 @@ fn check(option: &PackOption) -> Result<Exit> {
             )?;
             Ok(Exit::Done)
         }
-        Err(errors) => report(&errors),
+        Err(errors) => Ok(report(&errors)),
     }
 }
 
 fn test(option: &PackOption) -> Result<Exit> {
     let pack = match pack::try_load(option) {
         Ok(pack) => pack,
-        Err(errors) => return report(&errors),
+        Err(errors) => return Ok(report(&errors)),
     };
     let results = pack.run_examples();
     let failed = results.iter().filter(|result| result.failure.is_some()).count();
@@ -63,10 +63,10 @@ fn test(option: &PackOption) -> Result<Exit> {
     Ok(if failed == 0 { Exit::Done } else { Exit::LookNeeded })
 }
 
-fn report(errors: &RuleErrors) -> Result<Exit> {
+fn report(errors: &RuleErrors) -> Exit {
     for error in &errors.0 {
         anstream::eprintln!("{} {error}", styled(RED, "error"));
     }
     anstream::eprintln!("{}; the pack cannot be used until they are mended", counted(errors.0.len() as u64, "error"));
-    Ok(Exit::LookNeeded)
+    Exit::LookNeeded
 }

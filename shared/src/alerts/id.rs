@@ -29,7 +29,9 @@ impl AlertId {
         for (name, values) in key {
             part(name.as_bytes());
             part(&(values.len() as u64).to_be_bytes());
-            values.iter().for_each(|value| part(value.as_bytes()));
+            for value in values {
+                part(value.as_bytes());
+            }
         }
         let mut hash = [0; 8];
         hash.copy_from_slice(&hasher.finalize()[..8]);

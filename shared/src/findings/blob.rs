@@ -5,6 +5,8 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use sha2::{Digest, Sha256};
 use tempfile::SpooledTempFile;
 
+use crate::digest;
+
 /// Up to here a file stays in memory, in bytes.
 const IN_MEMORY: usize = 4 * 1024 * 1024;
 
@@ -19,10 +21,10 @@ pub struct Blob {
 impl Blob {
     /// A blob of bytes that are there already.
     #[must_use]
-    pub fn of(content: Vec<u8>) -> Self {
-        let (bytes, sha256) = (content.len() as u64, hex(&Sha256::digest(&content)));
+    pub fn of(content: &[u8]) -> Self {
+        let (bytes, sha256) = (content.len() as u64, digest::full(content));
         let mut file = SpooledTempFile::new(usize::MAX);
-        let written = file.write_all(&content);
+        let written = file.write_all(content);
         debug_assert!(written.is_ok(), "memory takes every write");
         Self { file, bytes, sha256 }
     }
@@ -64,7 +66,7 @@ impl BlobWriter {
     }
 
     pub(super) fn finish(self) -> Blob {
-        Blob { file: self.file, bytes: self.bytes, sha256: hex(&self.hasher.finalize()) }
+        Blob { file: self.file, bytes: self.bytes, sha256: digest::text(&self.hasher.finalize()) }
     }
 }
 
@@ -81,10 +83,6 @@ impl Write for BlobWriter {
     }
 }
 
-fn hex(digest: &[u8]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,7 +97,7 @@ mod tests {
             let mut read = Vec::new();
             blob.reader().unwrap().read_to_end(&mut read).unwrap();
             assert_eq!((read.len(), blob.bytes()), (length, length as u64));
-            assert_eq!(blob.sha256(), Blob::of(content).sha256());
+            assert_eq!(blob.sha256(), Blob::of(&content).sha256());
         }
     }
 }

@@ -1,9 +1,13 @@
 //! The commit of an export: the steps that make the lake whole whatever happens between any two of them.
 //!
-//! 1. Take the lease. 2. Read the former manifest; an export that is committed already is not classified again.
-//! 3. Classify. 4. Enter every file that will be written or removed in the lease. 5. Write the files under their names.
-//! 6. Write the manifest, if it is still the former one: the commit point. 7. Remove what was touched and is not in the
-//! new manifest. 8. Give the lease back.
+//! 1. Take the lease.
+//! 2. Read the former manifest; an export that is committed already is not classified again.
+//! 3. Classify.
+//! 4. Enter every file that will be written or removed in the lease.
+//! 5. Write the files under their names.
+//! 6. Write the manifest, if it is still the former one: the commit point.
+//! 7. Remove what was touched and is not in the new manifest.
+//! 8. Give the lease back.
 //!
 //! After a crash the lease is still there and names what may have been touched; the next attempt takes it over, writes
 //! the same bytes under the same names, and cleans up.

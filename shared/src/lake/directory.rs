@@ -207,7 +207,7 @@ mod tests {
     use super::*;
 
     fn blob(text: &str) -> Blob {
-        Blob::of(text.as_bytes().to_vec())
+        Blob::of(text.as_bytes())
     }
 
     #[tokio::test]

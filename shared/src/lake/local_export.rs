@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::commit::{OpenExport, Version};
+use crate::digest;
 use crate::export::{Source, local_uri};
 
 /// An export in a local file. Its version is the hash of its content: a copy with another date is the same export.
@@ -57,8 +58,8 @@ impl OpenExport for LocalExport {
             hasher.update(&buffer[..count]);
             bytes += count as u64;
         }
-        let hash = hasher.finalize().iter().fold("sha256:".to_owned(), |hex, byte| format!("{hex}{byte:02x}"));
-        Ok(Some(Version { etag: hash, bytes }))
+        let etag = format!("sha256:{}", digest::text(&hasher.finalize()));
+        Ok(Some(Version { etag, bytes }))
     }
 
     async fn open(&self) -> io::Result<Box<dyn Read + Send>> {

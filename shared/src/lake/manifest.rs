@@ -2,10 +2,10 @@
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::names;
 use super::store::{Store, StoreError};
+use crate::digest;
 use crate::event::time;
 use crate::export::{Compression, SourceId};
 use crate::findings::Counts;
@@ -76,8 +76,7 @@ impl Manifest {
 
     fn expected_seal(&self) -> String {
         let unsealed = Self { seal: String::new(), ..self.clone() };
-        let digest = Sha256::digest(unsealed.encode());
-        digest.iter().fold(String::with_capacity(64), |hex, byte| format!("{hex}{byte:02x}"))
+        digest::full(&unsealed.encode())
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {

@@ -5,9 +5,9 @@ use std::io::Read;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use sha2::{Digest, Sha256};
 
 use super::store::{Condition, ETag, Entry, Store, StoreError, Stored, Written};
+use crate::digest;
 use crate::findings::Blob;
 
 /// Files in a map. Clones share the same files.
@@ -36,7 +36,7 @@ impl MemoryStore {
 }
 
 pub(super) fn etag_of(content: &[u8]) -> ETag {
-    ETag(Sha256::digest(content).iter().fold(String::with_capacity(64), |hex, byte| format!("{hex}{byte:02x}")))
+    ETag(digest::full(content))
 }
 
 impl Store for MemoryStore {

@@ -8,12 +8,12 @@ use arrow_array::types::Int64Type;
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use sha2::{Digest, Sha256};
 
 use super::commit::OpenExport;
 use super::manifest::{CommittedFile, Manifest, read_manifests};
 use super::names;
 use super::store::{Store, StoreError};
+use crate::digest;
 use crate::export::Limits;
 use crate::findings::ledger::Ledger;
 use crate::findings::quarantine::Quarantined;
@@ -79,7 +79,7 @@ pub async fn verify<E: OpenExport>(
         found.manifests += 1;
         match manifest {
             Err(reason) => {
-                found.problem(&name, format!("the manifest is damaged ({reason}); `run --again` writes it anew"))
+                found.problem(&name, format!("the manifest is damaged ({reason}); `run --again` writes it anew"));
             }
             Ok(manifest) => {
                 named.extend(manifest.file_names());
@@ -281,7 +281,7 @@ fn check_file(file: &CommittedFile, content: &Bytes, lines: &mut Lines, rollup_e
             entries.count() as u64
         }
     };
-    let sha256 = Sha256::digest(content).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+    let sha256 = digest::full(content);
     if rows != file.rows {
         Err(format!("it has {rows} rows, and its manifest says {}; `run --again` writes it anew", file.rows))
     } else if sha256 != file.sha256 {

@@ -60,7 +60,9 @@ fn collect(trace: &ConditionTrace, under: &str, lists: &ListUses, held: &mut Vec
             collect_detection(detection, name, lists, held);
         }
         ConditionTrace::And { children, .. } | ConditionTrace::Or { children, .. } => {
-            children.iter().for_each(|child| collect(child, under, lists, held));
+            for child in children {
+                collect(child, under, lists, held);
+            }
         }
         ConditionTrace::Quantified { branches, .. } => {
             for branch in branches.iter().filter(|branch| branch.matched) {
@@ -81,11 +83,15 @@ fn collect_detection(trace: &DetectionTrace, selection: &str, lists: &ListUses, 
             items.iter().filter(|item| item.matched).for_each(|item| held.push(condition(item, selection, lists)));
         }
         DetectionTrace::AnyOf { branches, .. } | DetectionTrace::And { branches, .. } => {
-            branches.iter().for_each(|branch| collect_detection(branch, selection, lists, held));
+            for branch in branches {
+                collect_detection(branch, selection, lists, held);
+            }
         }
         DetectionTrace::Keywords { item, .. } => held.push(condition(item, selection, lists)),
         DetectionTrace::ArrayMatch { members, .. } => {
-            members.iter().for_each(|member| collect_detection(&member.detection, selection, lists, held));
+            for member in members {
+                collect_detection(&member.detection, selection, lists, held);
+            }
         }
         DetectionTrace::Conditional { condition, .. } => collect(condition, selection, lists, held),
         DetectionTrace::Other { .. } => {}

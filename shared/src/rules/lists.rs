@@ -80,7 +80,9 @@ impl Expansion<'_> {
                 }
             }
             Detection::AnyOf(children) | Detection::And(children) => {
-                children.iter_mut().for_each(|child| self.detection(child));
+                for child in children {
+                    self.detection(child);
+                }
             }
             Detection::ArrayMatch { body, .. } => self.detection(body),
             Detection::Conditional { named, .. } => named.values_mut().for_each(|child| self.detection(child)),

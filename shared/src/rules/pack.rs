@@ -16,6 +16,7 @@ use super::examples::Example;
 use super::lists::{self, List, ListUses, Lists};
 use super::settings::{KeyField, Raise, Window, unknown_field};
 use super::vocabulary::{Level, Question, Route};
+use crate::digest;
 use crate::event::{Field, fields, kind};
 
 /// One file of a pack, already read.
@@ -235,7 +236,7 @@ fn hash_of(files: &[&PackFile]) -> String {
             hasher.update(part.as_bytes());
         }
     }
-    hasher.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    digest::text(&hasher.finalize()[..16])
 }
 
 /// What has been read so far.
@@ -255,13 +256,13 @@ impl Loading<'_> {
             if document.filter.is_some() {
                 self.filter(&document, part, &mut report);
             } else {
-                self.rule(file, document, part, &mut report);
+                self.rule(file, &document, part, &mut report);
             }
         }
         self.errors.extend(report.into_errors());
     }
 
-    fn rule(&mut self, file: &PackFile, document: Document, part: Part<'_>, report: &mut Reporter<'_>) {
+    fn rule(&mut self, file: &PackFile, document: &Document, part: Part<'_>, report: &mut Reporter<'_>) {
         document.check_log_source(report);
         let Some(detection) = &document.detection else {
             return report.at(1, "there is no detection");
@@ -294,7 +295,7 @@ impl Loading<'_> {
         let Some(level) = &document.level else {
             return report.at(1, "there is no level; it is informational, low, medium, high or critical");
         };
-        let Some((mut sigma, uses)) = self.sigma_rule(part, detection_line, &document, report) else { return };
+        let Some((mut sigma, uses)) = self.sigma_rule(part, detection_line, document, report) else { return };
         let raises: Vec<CompiledRaise> = watch.raise.iter().filter_map(|entry| self.raise(entry, report)).collect();
         let (Some(window), true) = (window, report.is_clean()) else { return };
         let mut fields = Vec::new();
@@ -514,7 +515,9 @@ fn collect_fields(detections: &Detections, names: &mut Vec<String>, kinds: &mut 
                 }
             }
             Detection::AnyOf(children) | Detection::And(children) => {
-                children.iter().for_each(|child| walk(child, names, kinds));
+                for child in children {
+                    walk(child, names, kinds);
+                }
             }
             Detection::ArrayMatch { body, field, .. } => {
                 names.push(field.clone());

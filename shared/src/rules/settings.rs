@@ -148,7 +148,7 @@ impl KeyField {
     #[must_use]
     pub fn values(&self, event: &Event<'_>) -> Vec<String> {
         let mut values: Vec<String> = match self {
-            KeyField::Derived(field) => event.field(*field).iter().map(|value| value.to_string()).collect(),
+            KeyField::Derived(field) => event.field(*field).iter().map(ToString::to_string).collect(),
             KeyField::Raw(path) => {
                 let path: Vec<&str> = path.split('.').collect();
                 let mut values = Vec::new();

@@ -62,7 +62,9 @@ impl ColumnBuilder {
             }
             (Self::Texts(builder), Read::All(field)) => {
                 let values = row.event.field(*field);
-                values.iter().for_each(|value| builder.values().append_value(value));
+                for value in values {
+                    builder.values().append_value(value);
+                }
                 builder.append(true);
                 VALUE_BYTES + values.iter().map(|value| value.len() + VALUE_BYTES).sum::<usize>()
             }
