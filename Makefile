@@ -17,9 +17,9 @@ build: $(CLI) ## Build the command line (target/demo/immuta-watch)
 
 demo: $(CLI) ## Simulate a month of a tenant, classify it, verify the lake, show one alert
 	@rm -rf demo && mkdir demo
-	@echo "$$ immuta-watch simulate --out demo" && $(CLI) simulate --out demo && echo
-	@echo "$$ immuta-watch run demo/exports --lake demo/lake" && $(CLI) run demo/exports --lake demo/lake && echo
-	@echo "$$ immuta-watch verify --lake demo/lake --exports demo/exports" && \
+	@echo "$$ $(CLI) simulate --out demo" && $(CLI) simulate --out demo && echo
+	@echo "$$ $(CLI) run demo/exports --lake demo/lake" && $(CLI) run demo/exports --lake demo/lake && echo
+	@echo "$$ $(CLI) verify --lake demo/lake --exports demo/exports" && \
 		$(CLI) verify --lake demo/lake --exports demo/exports && echo
 	@$(PYTHON) simulate/planted.py $(CLI) demo
 

@@ -31,7 +31,7 @@ def main() -> int:
     print(f"{len(incidents) - missed} of {len(incidents)} planted incidents have the alert, level and route they should have.")
     worst = next((alert for alert in alerts if alert["rule"] == "permission_granted"), None)
     if worst and worst["id"] in found:
-        print(f"\nOne of them:\n$ immuta-watch alerts show {worst['id']} --lake {folder}/lake", flush=True)
+        print(f"\nOne of them:\n$ {program} alerts show {worst['id']} --lake {folder}/lake", flush=True)
         subprocess.run([program, "alerts", "show", worst["id"], "--lake", f"{folder}/lake"], check=True)
     return 1 if missed else 0
 

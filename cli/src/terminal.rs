@@ -31,6 +31,12 @@ pub(crate) fn of_level(level: Level) -> Style {
     }
 }
 
+/// This program as it was called, so that a suggested command works when it is copied.
+pub(crate) fn program() -> String {
+    let called = std::env::args().next().filter(|name| name.contains(std::path::MAIN_SEPARATOR));
+    called.unwrap_or_else(|| "immuta-watch".to_owned())
+}
+
 /// Text in a style.
 pub(crate) fn styled(style: Style, text: impl std::fmt::Display) -> String {
     if style == PLAIN { text.to_string() } else { format!("{style}{text}{style:#}") }

@@ -13,7 +13,7 @@ use super::{block_on, open_lake};
 use crate::arguments::{Alerts, AlertsCommand, ListAlerts, ShowAlert};
 use crate::exit::Exit;
 use crate::pack;
-use crate::terminal::{BOLD, Cell, DIM, Table, counted, harmless, number, of_level, say, styled, wrapped};
+use crate::terminal::{BOLD, Cell, DIM, Table, counted, harmless, number, of_level, program, say, styled, wrapped};
 
 pub(crate) fn alerts(arguments: &Alerts) -> Result<Exit> {
     match &arguments.show {
@@ -62,7 +62,7 @@ fn list(arguments: &ListAlerts) -> Result<Exit> {
     if shown.len() < count {
         say!("  and {} more; --limit 0 shows all", number((count - shown.len()) as u64))?;
     }
-    say!("\nShow one: immuta-watch alerts show ID --lake {}", folder.display())?;
+    say!("\nShow one: {} alerts show ID --lake {}", program(), folder.display())?;
     Ok(Exit::Done)
 }
 

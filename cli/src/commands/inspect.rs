@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::arguments::Inspect;
 use crate::exit::Exit;
-use crate::terminal::{BOLD, Cell, DIM, RED, Table, bytes, counted, harmless, number, progress, say, styled};
+use crate::terminal::{BOLD, Cell, DIM, RED, Table, bytes, counted, harmless, number, program, progress, say, styled};
 use crate::{exports, pack};
 
 pub(crate) fn inspect(arguments: &Inspect) -> Result<Exit> {
@@ -99,7 +99,7 @@ impl Seen {
         self.print_kinds()?;
         self.print_fields()?;
         self.print_blind(pack)?;
-        say!("\nNext: immuta-watch run EXPORTS --lake LAKE")?;
+        say!("\nNext: {} run EXPORTS --lake LAKE", program())?;
         Ok(())
     }
 

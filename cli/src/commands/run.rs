@@ -19,7 +19,9 @@ use super::alerts::{alert_rows, most_pressing};
 use super::{block_on, create_lake};
 use crate::arguments::Run;
 use crate::exit::Exit;
-use crate::terminal::{BOLD, Cell, DIM, RED, Table, bytes, counted, harmless, number, of_level, progress, say, styled};
+use crate::terminal::{
+    BOLD, Cell, DIM, RED, Table, bytes, counted, harmless, number, of_level, program, progress, say, styled,
+};
 use crate::{exports, pack};
 
 /// How long to wait before looking again at an export that another process is at work on.
@@ -264,12 +266,13 @@ impl Report<'_> {
 
     fn print_next(&self) -> Result<()> {
         let lake = self.arguments.lake.display();
+        let program = program();
         say!("\nThe lake is in {lake}. Ask it more:")?;
-        say!("  immuta-watch alerts --lake {lake} --level medium")?;
+        say!("  {program} alerts --lake {lake} --level medium")?;
         if let Some(alert) = self.listed().first() {
-            say!("  immuta-watch alerts show {} --lake {lake}", alert.detail().alert)?;
+            say!("  {program} alerts show {} --lake {lake}", alert.detail().alert)?;
         }
-        say!("  immuta-watch verify --lake {lake}")?;
+        say!("  {program} verify --lake {lake}")?;
         say!(
             "  duckdb -c \"SELECT actor, count(*) FROM read_parquet('{lake}/ledger/access/*/*.parquet') GROUP BY ALL ORDER BY 2 DESC LIMIT 10\""
         )?;
