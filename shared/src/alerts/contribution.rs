@@ -171,7 +171,9 @@ impl Contribution {
     /// of no account.
     fn keep_first_examples(&mut self) {
         self.examples.sort_by(|a, b| a.order().cmp(&b.order()));
-        self.examples.dedup_by(|later, earlier| later.key == earlier.key);
+        // Copies need not stand side by side: one without an event time is dated by its receipt.
+        let mut seen = BTreeSet::new();
+        self.examples.retain(|example| seen.insert(example.key));
         self.examples.truncate(EXAMPLES);
     }
 }

@@ -3,8 +3,10 @@
 /// What the bytes look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Layout {
-    /// Before the first character, and between two arrays: white space is skipped.
-    Open,
+    /// Before the first record: blank lines count as lines
+    Head,
+    /// Behind a JSON array, where another may follow, or lines: white space is of no account
+    BehindArray,
     /// One record a line
     Lines,
     /// Records between the brackets of a JSON array

@@ -111,7 +111,7 @@ impl<'r> ExportReader<'r> {
         Ok(Self {
             plain: Plain::new(source, cap)?,
             limits,
-            layout: Layout::Open,
+            layout: Layout::Head,
             buffer: Vec::new(),
             start: 0,
             searched: 0,
@@ -146,8 +146,13 @@ impl<'r> ExportReader<'r> {
     /// # Errors
     /// Those of the source. Damaged bytes are no error: they end the export, see [`Self::ending`].
     pub fn next_line(&mut self) -> io::Result<Option<Line<'_>>> {
-        if self.layout == Layout::Open && !self.begin()? {
-            return Ok(None);
+        match self.begin()? {
+            Begun::Nothing => return Ok(None),
+            Begun::BlankLine(offset) => {
+                self.number += 1;
+                return Ok(Some(Line { number: self.number, offset, content: Content::Blank }));
+            }
+            Begun::Record => {}
         }
         let Some(cut) = self.find_cut()? else { return Ok(None) };
         self.number += 1;
@@ -157,7 +162,7 @@ impl<'r> ExportReader<'r> {
         self.searched = cut.next;
         self.scan = Scan::default();
         if cut.closed_array {
-            self.layout = Layout::Open;
+            self.layout = Layout::BehindArray;
         }
         if cut.skipped > 0 {
             let bytes = (end - start) as u64 + cut.skipped;
@@ -172,60 +177,84 @@ impl<'r> ExportReader<'r> {
         Ok(Some(Line { number: self.number, offset, content }))
     }
 
-    /// Skips what may stand before records and tells the layout. `false` if nothing follows.
-    fn begin(&mut self) -> io::Result<bool> {
+    /// Skips what may stand before records, and tells the layout. White space is let go of as it comes, so that no
+    /// amount of it takes memory.
+    fn begin(&mut self) -> io::Result<Begun> {
+        let mut line_offset = None;
         loop {
+            if !matches!(self.layout, Layout::Head | Layout::BehindArray) {
+                return Ok(Begun::Record);
+            }
             let rest = &self.buffer[self.start..];
-            let mark = if rest.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
-            let cannot_tell_yet = rest.len() < BYTE_ORDER_MARK.len() && !self.at_end;
-            let blank = rest[mark..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-            match rest.get(mark + blank) {
-                _ if cannot_tell_yet => {}
+            if rest.len() < BYTE_ORDER_MARK.len() && !self.at_end {
+                self.fill()?;
+                continue;
+            }
+            if rest.starts_with(BYTE_ORDER_MARK) {
+                self.skip(BYTE_ORDER_MARK.len());
+                continue;
+            }
+            let offset = *line_offset.get_or_insert(self.base + self.start as u64);
+            let blank = rest.iter().take_while(|byte| byte.is_ascii_whitespace() && **byte != b'\n').count();
+            match rest.get(blank) {
+                Some(b'\n') => {
+                    self.skip(blank + 1);
+                    // At the head of an export blank lines are lines like others; behind an array they are what is
+                    // left of its last line.
+                    if self.layout == Layout::Head {
+                        return Ok(Begun::BlankLine(offset));
+                    }
+                }
                 Some(b'[') => {
-                    self.start += mark + blank + 1;
-                    self.searched = self.start;
+                    self.skip(blank + 1);
                     self.layout = Layout::Array;
-                    return self.skip_empty_array();
+                    self.skip_empty_array()?;
                 }
                 Some(_) => {
-                    // Blank lines at the head of NDJSON are lines like others; behind an array, what is left of
-                    // its last line is not.
-                    self.start += if self.number == 0 { mark } else { mark + blank };
-                    self.searched = self.start;
+                    self.skip(blank);
                     self.layout = Layout::Lines;
-                    return Ok(true);
                 }
                 None if self.at_end => {
-                    self.layout = if self.number == 0 { Layout::Lines } else { Layout::Open };
-                    return Ok(self.layout == Layout::Lines);
+                    self.skip(blank);
+                    let is_line = self.layout == Layout::Head && self.base + self.start as u64 > offset;
+                    self.layout = Layout::BehindArray; // nothing follows
+                    return Ok(if is_line { Begun::BlankLine(offset) } else { Begun::Nothing });
                 }
-                None => {}
+                None => {
+                    self.skip(blank);
+                    self.fill()?;
+                }
             }
-            self.fill()?;
         }
     }
 
     /// `[]` has no elements, not one blank one.
-    fn skip_empty_array(&mut self) -> io::Result<bool> {
+    fn skip_empty_array(&mut self) -> io::Result<()> {
         loop {
             let rest = &self.buffer[self.start..];
             let blank = rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-            match rest.get(blank) {
+            let next = rest.get(blank).copied();
+            self.skip(blank);
+            match next {
                 Some(b']') => {
-                    self.start += blank + 1;
-                    self.searched = self.start;
-                    self.layout = Layout::Open;
-                    return self.begin();
+                    self.skip(1);
+                    self.layout = Layout::BehindArray;
+                    return Ok(());
                 }
-                Some(_) => return Ok(true),
+                Some(_) => return Ok(()),
                 None if self.at_end => {
-                    self.start += blank;
                     self.end_early("the JSON array is not closed".to_owned());
-                    return Ok(false);
+                    self.layout = Layout::BehindArray;
+                    return Ok(());
                 }
                 None => self.fill()?,
             }
         }
+    }
+
+    fn skip(&mut self, bytes: usize) {
+        self.start += bytes;
+        self.searched = self.start;
     }
 
     /// Finds the end of the line that begins at `start`, reading on as needed.
@@ -237,10 +266,12 @@ impl<'r> ExportReader<'r> {
                     let at = self.searched + end.at;
                     Cut { end: at, next: at + 1, closed_array: end.closed, skipped }
                 }),
-                Layout::Lines | Layout::Open => memchr::memchr(b'\n', &self.buffer[self.searched..]).map(|found| {
-                    let at = self.searched + found;
-                    Cut { end: at, next: at + 1, closed_array: false, skipped }
-                }),
+                Layout::Lines | Layout::Head | Layout::BehindArray => {
+                    memchr::memchr(b'\n', &self.buffer[self.searched..]).map(|found| {
+                        let at = self.searched + found;
+                        Cut { end: at, next: at + 1, closed_array: false, skipped }
+                    })
+                }
             };
             if let Some(mut cut) = found {
                 let in_buffer = cut.end - self.start;
@@ -282,7 +313,7 @@ impl<'r> ExportReader<'r> {
         }
         if nothing {
             self.start = end;
-            self.layout = Layout::Open;
+            self.layout = Layout::BehindArray; // nothing follows
             return None;
         }
         Some(Cut { end, next: end, closed_array: in_array, skipped })
@@ -317,6 +348,14 @@ impl<'r> ExportReader<'r> {
             self.ending = Ending::Early(reason);
         }
     }
+}
+
+/// What stands where the next line begins.
+enum Begun {
+    Record,
+    /// A blank line before any record, at this offset
+    BlankLine(u64),
+    Nothing,
 }
 
 /// Where a line ends, and the next one begins, in the buffer.
@@ -391,9 +430,27 @@ mod tests {
     }
 
     #[test]
+    fn white_space_before_records_takes_neither_memory_nor_time() {
+        for space in [b"\n", b" ", b"\t"] {
+            for before in ["", "["] {
+                let text = [before.as_bytes(), &space.repeat(8 << 20), b"{}"].concat();
+                let mut reader = ExportReader::new(&text[..], Limits::default()).unwrap();
+                while let Some(line) = reader.next_line().unwrap() {
+                    assert!(matches!(line.content, Content::Blank | Content::Text(b"{}")));
+                }
+                assert!(
+                    reader.buffer.capacity() < 4 << 20,
+                    "{} bytes for {before:?} {space:?}",
+                    reader.buffer.capacity()
+                );
+            }
+        }
+    }
+
+    #[test]
     fn an_array_is_read_element_by_element() {
         let (lines, ending) = read(b" [ {\"a\":\n1}, {\"b\":\"],[\"} ]\n");
-        assert_eq!(lines, ["{\"a\":\n1}", "{\"b\":\"],[\"} "].map(|line| format!(" {line}")));
+        assert_eq!(lines, ["{\"a\":\n1}", " {\"b\":\"],[\"} "]);
         assert_eq!(ending, Ending::Complete);
         assert_eq!(read(b"[]").0, Vec::<String>::new());
         assert_eq!(read(b"[ ]\n[1]").0, ["1"]);
@@ -517,10 +574,12 @@ mod tests {
             let expected: Vec<String> = expected
                 .into_iter()
                 .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
-                .map(|line| if is_blank(line) { "<blank>".into() } else { String::from_utf8_lossy(line).into_owned() })
+                .map(|line| if is_blank(line) { "<blank>".into() } else { String::from_utf8_lossy(line).trim_start().to_owned() })
                 .collect();
             let bytes = if compressed { gzip(&text) } else { text.clone() };
             let (lines, ending) = read_with(&bytes, Limits::default(), piece);
+            // White space before the first record is let go of as it comes.
+            let lines: Vec<String> = lines.iter().map(|line| line.trim_start().to_owned()).collect();
             prop_assert_eq!(lines, expected);
             prop_assert_eq!(ending, Ending::Complete);
         }

@@ -5,6 +5,7 @@ use std::fmt;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
+use arrow_array::{Array, ArrayRef, RecordBatch};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -132,30 +133,39 @@ async fn check_manifest<E: OpenExport>(
             ),
         );
     }
-    let mut lines = Lines::default();
-    let mut rollup_events = 0;
+    let mut held = Held::default();
     for file in &manifest.files {
         found.files += 1;
         let Some(stored) = store.get(&file.name).await? else {
             found.problem(&file.name, "the file is missing; `run --again` writes it anew");
             continue;
         };
-        if let Err(what) = check_file(file, &stored.content, &mut lines, &mut rollup_events) {
+        if let Err(what) = check_file(file, &stored.content, &mut held) {
             found.problem(&file.name, what);
         }
     }
-    lines.compare_with_counts(name, &counts, found);
-    if rollup_events != counts.classified {
-        found.problem(
-            name,
-            format!("its rollups count {rollup_events} events by kind, and it has {} classified", counts.classified),
-        );
+    held.lines.compare_with_counts(name, &counts, found);
+    if held.events_by_kind != counts.classified {
+        let (by_kind, classified) = (held.events_by_kind, counts.classified);
+        found.problem(name, format!("its rollups count {by_kind} events by kind, and it says {classified} classified"));
+    }
+    if held.undated != counts.undated {
+        let (rows, undated) = (held.undated, counts.undated);
+        found.problem(name, format!("{rows} of its rows have no time, and it says {undated}"));
     }
     match export {
         None => found.exports_absent += 1,
-        Some(export) => check_export(name, manifest, export, limits, &lines, found).await,
+        Some(export) => check_export(name, manifest, export, limits, &held.lines, found).await,
     }
     Ok(())
+}
+
+/// What an export's files hold.
+#[derive(Default)]
+struct Held {
+    lines: Lines,
+    undated: u64,
+    events_by_kind: u64,
 }
 
 /// The lines that an export's files hold, by place.
@@ -259,56 +269,69 @@ async fn check_export(
     lines.compare_with_export(name, &recount, found);
 }
 
-/// Checks one file against what its manifest says, and takes in the lines that it holds.
-fn check_file(file: &CommittedFile, content: &Bytes, lines: &mut Lines, rollup_events: &mut u64) -> Result<(), String> {
-    let is_ledger = |ledger: Ledger| file.name.starts_with(&format!("ledger/{}/", ledger.name()));
-    let rows = if let Some(ledger) = [Ledger::Access, Ledger::Changes].into_iter().find(|ledger| is_ledger(*ledger)) {
-        let found = integers(content, "line", None)?;
-        lines.add(Place::Ledger(ledger), found.iter().filter_map(|line| u64::try_from(*line).ok()));
-        found.len() as u64
+/// Checks one file against what its manifest says, and takes in what it holds.
+fn check_file(file: &CommittedFile, content: &Bytes, held: &mut Held) -> Result<(), String> {
+    let is_ledger = |ledger: &Ledger| file.name.starts_with(&format!("ledger/{}/", ledger.name()));
+    let rows = if let Some(ledger) = [Ledger::Access, Ledger::Changes].into_iter().find(is_ledger) {
+        let mut rows = 0;
+        each_batch(content, &["line", "event_time"], &mut |batch| {
+            let lines =
+                column(batch, "line")?.as_primitive_opt::<Int64Type>().ok_or("its column line holds no integers")?;
+            held.lines.add(Place::Ledger(ledger), lines.iter().flatten().filter_map(|line| u64::try_from(line).ok()));
+            held.undated += column(batch, "event_time")?.null_count() as u64;
+            rows += batch.num_rows() as u64;
+            Ok(())
+        })?;
+        rows
     } else if file.name.starts_with("rollups/") {
-        let by_kind = integers(content, "events", Some(Aggregate::Kind))?;
-        *rollup_events += by_kind.iter().filter_map(|events| u64::try_from(*events).ok()).sum::<u64>();
-        integers(content, "events", None)?.len() as u64
+        let mut rows = 0;
+        each_batch(content, &["aggregate", "events"], &mut |batch| {
+            let names =
+                column(batch, "aggregate")?.as_string_opt::<i32>().ok_or("its column aggregate holds no text")?;
+            let events = column(batch, "events")?
+                .as_primitive_opt::<Int64Type>()
+                .ok_or("its column events holds no integers")?;
+            let by_kind = names.iter().zip(events).filter(|(name, _)| *name == Some(Aggregate::Kind.as_str()));
+            held.events_by_kind += by_kind.filter_map(|(_, events)| u64::try_from(events?).ok()).sum::<u64>();
+            rows += batch.num_rows() as u64;
+            Ok(())
+        })?;
+        rows
     } else {
         let entries = content.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         if file.name.starts_with("quarantine/") {
             let read = |line| serde_json::from_slice::<Quarantined>(line).map_err(|error| error.to_string());
             let entries: Vec<_> = entries.map(read).collect::<Result<_, _>>()?;
-            lines.add(Place::Quarantine, entries.iter().map(|entry| entry.line));
+            held.lines.add(Place::Quarantine, entries.iter().map(|entry| entry.line));
             entries.len() as u64
         } else {
             entries.count() as u64
         }
     };
-    let sha256 = digest::full(content);
     if rows != file.rows {
         Err(format!("it has {rows} rows, and its manifest says {}; `run --again` writes it anew", file.rows))
-    } else if sha256 != file.sha256 {
+    } else if digest::full(content) != file.sha256 {
         Err("it is not the file that was committed (its hash differs); `run --again` writes it anew".to_owned())
     } else {
         Ok(())
     }
 }
 
-/// Reads an integer column of a Parquet file; of rollups, the rows of one aggregate if one is given.
-fn integers(content: &Bytes, column: &str, aggregate: Option<Aggregate>) -> Result<Vec<i64>, String> {
+/// Reads some columns of a Parquet file, a batch at a time.
+fn each_batch(
+    content: &Bytes,
+    columns: &[&str],
+    visit: &mut dyn FnMut(&RecordBatch) -> Result<(), String>,
+) -> Result<(), String> {
     let unreadable = |error: &dyn fmt::Display| format!("it cannot be read as Parquet: {error}");
     let builder = ParquetRecordBatchReaderBuilder::try_new(content.clone()).map_err(|error| unreadable(&error))?;
-    let columns = [Some(column), aggregate.map(|_| "aggregate")];
-    let mask = ProjectionMask::columns(builder.parquet_schema(), columns.into_iter().flatten());
-    let reader = builder.with_projection(mask).build().map_err(|error| unreadable(&error))?;
-    let mut values = Vec::new();
-    for batch in reader {
-        let batch = batch.map_err(|error| unreadable(&error))?;
-        let missing = || format!("it has no column {column}");
-        let found = batch.column_by_name(column).ok_or_else(missing)?;
-        let found = found.as_primitive_opt::<Int64Type>().ok_or_else(missing)?;
-        let names = batch.column_by_name("aggregate").and_then(|column| column.as_string_opt::<i32>());
-        for (row, value) in found.iter().enumerate() {
-            let wanted = aggregate.is_none_or(|wanted| names.is_some_and(|names| names.value(row) == wanted.as_str()));
-            values.extend(value.filter(|_| wanted));
-        }
+    let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
+    for batch in builder.with_projection(mask).build().map_err(|error| unreadable(&error))? {
+        visit(&batch.map_err(|error| unreadable(&error))?)?;
     }
-    Ok(values)
+    Ok(())
+}
+
+fn column<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b ArrayRef, String> {
+    batch.column_by_name(name).ok_or_else(|| format!("it has no column {name}"))
 }

@@ -63,6 +63,8 @@ pub struct Rule {
     pub(super) lists: ListUses,
     pub(super) raises: Vec<CompiledRaise>,
     pub(super) examples: Vec<Example>,
+    /// Where its id stands in the file
+    id_line: u64,
 }
 
 /// A raise with its condition compiled.
@@ -168,8 +170,13 @@ impl Pack {
             .filter_map(|file| Some((file, file.path.strip_prefix(LISTS)?.strip_suffix(".txt")?)))
             .map(|(file, name)| (name.to_owned(), List::parse(name, &file.text)))
             .collect();
-        let mut loading =
-            Loading { lists: &lists, rules: Vec::new(), sigma: SigmaCollection::new(), errors: Vec::new() };
+        let mut loading = Loading {
+            lists: &lists,
+            rules: Vec::new(),
+            sigma: SigmaCollection::new(),
+            filter_places: Vec::new(),
+            errors: Vec::new(),
+        };
         for file in files.iter().filter(|file| !file.path.starts_with(LISTS)) {
             for part in parts(&file.text) {
                 loading.document(file, part);
@@ -244,6 +251,8 @@ struct Loading<'l> {
     lists: &'l Lists,
     rules: Vec<Rule>,
     sigma: SigmaCollection,
+    /// File and line of each filter
+    filter_places: Vec<(String, u64)>,
     errors: Vec<RuleError>,
 }
 
@@ -254,7 +263,7 @@ impl Loading<'_> {
             && report.is_clean()
         {
             if document.filter.is_some() {
-                self.filter(&document, part, &mut report);
+                self.filter(file, &document, part, &mut report);
             } else {
                 self.rule(file, &document, part, &mut report);
             }
@@ -327,6 +336,7 @@ impl Loading<'_> {
             lists: uses,
             raises,
             examples,
+            id_line: part.first_line + document.id.as_ref().map_or(1, |id| id.referenced.line()) - 1,
         });
     }
 
@@ -412,7 +422,7 @@ impl Loading<'_> {
         }
     }
 
-    fn filter(&mut self, document: &Document, part: Part<'_>, report: &mut Reporter<'_>) {
+    fn filter(&mut self, file: &PackFile, document: &Document, part: Part<'_>, report: &mut Reporter<'_>) {
         document.check_log_source(report);
         let Some(target) = &document.filter else { return };
         let line = target.referenced.line();
@@ -429,6 +439,7 @@ impl Loading<'_> {
         for mut filter in collection.filters {
             if self.expand(&mut filter.detection, line, report).is_some() && report.is_clean() {
                 self.sigma.filters.push(filter);
+                self.filter_places.push((file.path.clone(), part.first_line + line - 1));
             }
         }
     }
@@ -438,7 +449,7 @@ impl Loading<'_> {
         for rule in &self.rules {
             if let Some(first) = seen.insert(&rule.id, &rule.file) {
                 let message = format!("the id {} is already that of {first}; every rule has its own", rule.id);
-                self.errors.push(RuleError { file: rule.file.clone(), line: None, message });
+                self.errors.push(RuleError { file: rule.file.clone(), line: Some(rule.id_line), message });
             }
         }
     }
@@ -448,13 +459,13 @@ impl Loading<'_> {
         if !self.errors.is_empty() {
             return;
         }
-        for filter in &self.sigma.filters {
+        for (filter, (file, line)) in self.sigma.filters.iter().zip(&self.filter_places) {
             let FilterRuleTarget::Specific(targets) = &filter.rules else { continue };
             for target in targets {
                 if !self.rules.iter().any(|rule| rule.id == *target || rule.title == *target) {
                     let message =
                         format!("the filter {:?} is about {target:?}, which no rule has for id or title", filter.title);
-                    self.errors.push(RuleError { file: "filters".to_owned(), line: None, message });
+                    self.errors.push(RuleError { file: file.clone(), line: Some(*line), message });
                 }
             }
         }

@@ -8,10 +8,12 @@ mod builder;
 mod changes;
 mod column;
 mod rows;
+mod table;
 
 pub(super) use column::RowSource;
 pub use column::{Column, ColumnKind};
-pub(super) use rows::{Rows, properties};
+pub(super) use rows::Rows;
+pub(super) use table::properties;
 
 use crate::event::kind;
 

@@ -15,17 +15,12 @@ use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::take::take_record_batch;
 use chrono::NaiveDate;
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::WriterProperties;
 
-use super::super::blob::{Blob, BlobWriter};
+use super::super::blob::Blob;
 use super::Ledger;
 use super::builder::BatchBuilder;
 use super::column::{RowSource, schema};
-
-/// A row group is closed when it has about this many bytes, encoded: what a writer holds in memory.
-const ROW_GROUP_BYTES: usize = 8 * 1024 * 1024;
+use super::table::TableWriter;
 
 /// A batch never holds more rows than this, so that Arrow's 32-bit offsets suffice for every column.
 const BATCH_ROWS: usize = 1 << 18;
@@ -129,50 +124,24 @@ impl Rows {
     /// The next date's table as a Parquet file, with its number of rows. Dates come in order; `None` after the last.
     pub(in crate::findings) fn next_table(&mut self) -> Result<Option<(NaiveDate, Blob, u64)>, ArrowError> {
         let Some((date, pieces)) = self.pieces.pop_first() else { return Ok(None) };
-        let mut out = BlobWriter::new();
-        let mut writer = ArrowWriter::try_new(&mut out, Arc::clone(&self.schema), Some(properties()?))?;
-        let mut rows = 0;
+        let mut table = TableWriter::new(Arc::clone(&self.schema))?;
         for piece in pieces {
             match piece {
-                Piece::Memory(batch) => rows += write_batch(&mut writer, &batch)?,
+                Piece::Memory(batch) => table.write(&batch)?,
                 Piece::File(offset) => {
                     let file = self.spill.as_mut().ok_or_else(|| io::Error::other("the temporary file is gone"))?;
                     file.flush()?;
                     let mut file = file.get_ref();
                     file.seek(SeekFrom::Start(offset))?;
                     for batch in StreamReader::try_new(BufReader::new(file), None)? {
-                        rows += write_batch(&mut writer, &batch?)?;
+                        table.write(&batch?)?;
                     }
                 }
             }
         }
-        writer.close()?;
-        Ok(Some((date, out.finish(), rows)))
+        let (blob, rows) = table.finish()?;
+        Ok(Some((date, blob, rows)))
     }
-}
-
-fn write_batch(writer: &mut ArrowWriter<&mut BlobWriter>, batch: &RecordBatch) -> Result<u64, ArrowError> {
-    /// Small enough that a row group does not grow far past its size between two looks at it.
-    const ROWS_AT_A_TIME: usize = 4096;
-    let mut start = 0;
-    while start < batch.num_rows() {
-        let rows = ROWS_AT_A_TIME.min(batch.num_rows() - start);
-        writer.write(&batch.slice(start, rows))?;
-        start += rows;
-        if writer.in_progress_size() > ROW_GROUP_BYTES {
-            writer.flush()?;
-        }
-    }
-    Ok(batch.num_rows() as u64)
-}
-
-/// How the lake's Parquet files are written: zstd level 1, which costs less than snappy here and packs better.
-pub(in crate::findings) fn properties() -> Result<WriterProperties, ArrowError> {
-    let level = ZstdLevel::try_new(1)?;
-    Ok(WriterProperties::builder()
-        .set_compression(Compression::ZSTD(level))
-        .set_created_by(concat!("immuta-watch ", env!("CARGO_PKG_VERSION")).to_owned())
-        .build())
 }
 
 struct Counted<W> {

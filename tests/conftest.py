@@ -1,0 +1,91 @@
+"""What the end-to-end tests share: a simulated tenant, its lake, and the rule that nothing is skipped on CI."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from binary import BINARY, ROOT, immuta_watch
+
+NO_SKIPS = os.environ.get("NO_SKIPS") == "1"
+
+
+def pytest_configure(config):
+    if not os.access(BINARY, os.X_OK):
+        raise pytest.UsageError(
+            f"there is no program at {BINARY}; build it with `cargo build --profile demo -p immuta-watch-cli`, "
+            "or name another with IMMUTA_WATCH"
+        )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """With NO_SKIPS=1, a skipped test has failed."""
+    report = yield
+    if NO_SKIPS and report.skipped:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"NO_SKIPS=1, and this test was skipped: {reason}"
+    return report
+
+
+class Tenant(NamedTuple):
+    """A simulated tenant."""
+
+    exports: Path
+    truth: dict
+
+    @property
+    def files(self) -> list:
+        return sorted(path for path in self.exports.rglob("*") if path.is_file())
+
+
+def simulated(folder: Path, seed: int, days=8, events_per_day=1500, users=60, data_sources=80, *more) -> Tenant:
+    immuta_watch(
+        "simulate", "--out", folder, "--seed", seed, "--days", days, "--events-per-day", events_per_day,
+        "--users", users, "--data-sources", data_sources, *more,
+    )  # fmt: skip
+    return Tenant(folder / "exports", json.loads((folder / "truth.json").read_text()))
+
+
+@pytest.fixture(scope="session")
+def tenant(tmp_path_factory) -> Tenant:
+    """Eight days of a small tenant. Not to be changed: copy it."""
+    return simulated(tmp_path_factory.mktemp("tenant"), seed=1)
+
+
+@pytest.fixture(scope="session")
+def tenant_lake(tenant, tmp_path_factory) -> Path:
+    """The lake of the tenant. Not to be changed: copy it."""
+    lake = tmp_path_factory.mktemp("tenant-lake") / "lake"
+    immuta_watch("run", tenant.exports, "--lake", lake)
+    return lake
+
+
+@pytest.fixture(scope="session")
+def small_tenant(tmp_path_factory) -> Tenant:
+    """Two days in few exports: quick to classify many times over. Not to be changed: copy it."""
+    folder = tmp_path_factory.mktemp("small-tenant")
+    return simulated(folder, 7, 2, 600, 30, 40, "--export-hours", 6)
+
+
+@pytest.fixture
+def pack(tmp_path) -> Path:
+    """A copy of the project's pack, to be changed."""
+    return Path(shutil.copytree(ROOT / "rules", tmp_path / "rules"))
+
+
+@pytest.fixture(scope="session")
+def other_pack(tmp_path_factory) -> Path:
+    """The project's pack with one rule changed in all that it decides. Not to be changed further."""
+    folder = tmp_path_factory.mktemp("other-pack") / "rules"
+    shutil.copytree(ROOT / "rules", folder)
+    rule = folder / "queries" / "query_denied.yml"
+    text = rule.read_text()
+    changed = text.replace("\nlevel: low\n", "\nlevel: critical\n", 1).replace("window: 1d", "window: 6h")
+    assert changed != text, "the rule no longer reads as this fixture expects"
+    rule.write_text(changed)
+    return folder
