@@ -34,7 +34,8 @@ test-end-to-end: $(CLI) ## The built program against real parts (DuckDB, pySigma
 lint: ## Formatting, clippy, documentation
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --locked --workspace --lib --no-deps \
+		--document-private-items --quiet
 
 clean: ## Remove everything that was built or simulated
 	cargo clean

@@ -2,7 +2,7 @@
 //!
 //! Every test commits small exports in one process, to a store that fails or waits where the test says so, and holds
 //! the files against those of a lake where nothing ever went wrong: byte for byte, and no lease left over.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "lake_protocol/records.rs"]
 mod records;
@@ -457,8 +457,8 @@ fn an_export_that_changes_while_it_is_read_is_not_committed_and_holds_nobody_up(
 /// Every file of an export, by area and date.
 fn files_of(content: &[u8], bounds: Bounds) -> BTreeMap<(Area, String), Vec<u8>> {
     let export = TestExport::new(&uri(0), content);
-    let context = Context { bounds, ..context(&PACK) };
-    let findings = classify(export.source(), content, &context, &mut |_| {}).unwrap();
+    let bounded = Context { bounds, ..context(&PACK) };
+    let findings = classify(export.source(), content, &bounded, &mut |_| {}).unwrap();
     let files = findings.into_files().unwrap().map(|file| {
         let mut file = file.unwrap();
         let mut content = Vec::new();

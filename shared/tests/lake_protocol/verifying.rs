@@ -60,8 +60,8 @@ impl Sound {
         self.store.files()[name].to_vec()
     }
 
-    fn write(&self, name: &str, content: Vec<u8>) {
-        run(self.store.put(name, &mut Blob::of(&content))).unwrap();
+    fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        run(self.store.put(name, &mut Blob::of(content.as_ref()))).unwrap();
     }
 
     fn remove(&self, name: &str) {
@@ -195,7 +195,7 @@ fn verify_finds_a_quarantined_line_that_was_removed() {
     let quarantine = lake.file("quarantine/");
     let text = String::from_utf8(lake.read(&quarantine)).unwrap();
     let (_, rest) = text.split_once('\n').unwrap();
-    lake.write(&quarantine, rest.into());
+    lake.write(&quarantine, rest);
     assert_found(&lake.verified(), &quarantine, "it has 1 rows, and its manifest says 2");
     lake.reseal(&quarantine, 1, |manifest| {
         manifest.counts.quarantined -= 1;
@@ -216,7 +216,7 @@ fn verify_finds_a_changed_manifest() {
     lake.write_manifest(&manifest);
     let name = lake.file(names::MANIFESTS);
     assert_found(&lake.verified(), &name, "the manifest was changed after it was written");
-    lake.write(&name, b"{".to_vec());
+    lake.write(&name, b"{");
     assert_found(&lake.verified(), &name, "the manifest is damaged");
 }
 
@@ -241,7 +241,7 @@ fn verify_finds_a_file_that_no_manifest_names() {
     for folder in names::DATA {
         let lake = sound();
         let astray = format!("{folder}date=2026-11-02/astray");
-        lake.write(&astray, b"x".to_vec());
+        lake.write(&astray, b"x");
         let found = lake.verified();
         assert_found(&found, &astray, "no manifest names this file");
         assert_eq!(found.problems.len(), 1, "{:#?}", found.problems);
@@ -325,7 +325,7 @@ fn verify_finds_a_changed_byte_wherever_it_is() {
                 missed.insert((name.clone(), at), found.problems);
             }
         }
-        lake.write(name, content.to_vec());
+        lake.write(name, content);
     }
     assert!(missed.is_empty(), "{missed:#?}");
 }

@@ -20,7 +20,6 @@ use immuta_watch::lake::{
     Written,
 };
 use immuta_watch::rules::{Pack, PackFile, read_folder};
-use sha2::{Digest, Sha256};
 
 /// Everything in a lake, byte for byte.
 pub(crate) type Files = BTreeMap<String, Bytes>;
@@ -122,7 +121,7 @@ impl OpenExport for TestExport {
 
 /// SHA-256 as 64 hexadecimal digits.
 pub(crate) fn sha256(content: &[u8]) -> String {
-    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+    Blob::of(content).sha256().to_owned()
 }
 
 // ---- Stores that fail and wait
@@ -192,11 +191,11 @@ impl<S: Store> Process<S> {
         let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
         let died =
             || StoreError { operation, name: name.to_owned(), reason: format!("the process died in call {call}") };
-        let dies = |at| self.dies == Some((call, at));
+        let now = |moment| self.dies == Some((call, moment));
         if self.pause == Pause::Around {
             Yield::once().await;
         }
-        if dies(Moment::BeforeTheEffect) {
+        if now(Moment::BeforeTheEffect) {
             self.dead.store(true, Ordering::Relaxed);
         }
         if self.is_dead() {
@@ -206,7 +205,7 @@ impl<S: Store> Process<S> {
         if self.pause != Pause::Never {
             Yield::once().await;
         }
-        if dies(Moment::AfterTheEffect) {
+        if now(Moment::AfterTheEffect) {
             self.dead.store(true, Ordering::Relaxed);
             return Err(died());
         }
