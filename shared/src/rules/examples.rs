@@ -1,6 +1,6 @@
 //! The examples inside rules, and running them.
 
-use super::pack::{Pack, Rule, record_text};
+use super::pack::{Pack, Rule};
 use super::settings::{ExampleAttribute, ExamplesAttribute};
 use super::vocabulary::{Level, Route};
 use crate::event::{Event, Record};
@@ -33,7 +33,7 @@ impl Example {
             line: first_line + example.referenced.line().saturating_sub(1),
             level: example.value.level,
             route: example.value.route,
-            record: record_text(&example.value.event),
+            record: example.value.event.to_string(),
         };
         let positive = examples.positive.iter().map(|example| one(ExampleKind::Positive, example));
         let negative = examples.negative.iter().map(|example| one(ExampleKind::Negative, example));

@@ -1,32 +1,20 @@
 //! The pack: every rule, filter and list, compiled; known by the hash of its files.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
-use std::io;
 use std::path::Path;
 
-use rsigma_eval::{Engine, compile_rule};
-use rsigma_parser::{Detection, Detections, FilterRuleTarget, SigmaCollection, SigmaRule, parse_sigma_yaml};
-use serde_json::{Value, json};
+use rsigma_eval::Engine;
 use sha2::{Digest, Sha256};
 
-use super::document::{Document, Part, Status, parts};
-use super::error::{Reporter, RuleError, RuleErrors};
+use super::document::parts;
+use super::error::{RuleError, RuleErrors};
 use super::examples::Example;
-use super::lists::{self, List, ListUses, Lists};
-use super::settings::{KeyField, Raise, Window, unknown_field};
+use super::folder::{LISTS, PackFile, read_folder};
+use super::lists::{List, ListUses, Lists};
+use super::loading::Loading;
+use super::settings::{KeyField, Raise, Window};
 use super::vocabulary::{Level, Question, Route};
 use crate::digest;
-use crate::event::{Field, fields, kind};
-
-/// One file of a pack, already read.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PackFile {
-    /// Relative to the pack's folder, with forward slashes.
-    pub path: String,
-    /// The file's text.
-    pub text: String,
-}
 
 /// A rule, ready to match.
 pub struct Rule {
@@ -64,7 +52,7 @@ pub struct Rule {
     pub(super) raises: Vec<CompiledRaise>,
     pub(super) examples: Vec<Example>,
     /// Where its id stands in the file
-    id_line: u64,
+    pub(super) id_line: u64,
 }
 
 /// A raise with its condition compiled.
@@ -72,7 +60,7 @@ pub(super) struct CompiledRaise {
     pub(super) raise: Raise,
     pub(super) condition: rsigma_eval::CompiledRule,
     pub(super) lists: ListUses,
-    fields: Vec<String>,
+    pub(super) fields: Vec<String>,
 }
 
 /// Every rule, filter and list, compiled.
@@ -90,64 +78,6 @@ impl std::fmt::Debug for Pack {
         f.debug_struct("Pack").field("hash", &self.hash).field("rules", &self.rules.len()).finish_non_exhaustive()
     }
 }
-
-/// The files that a pack is made of, read from a folder: rules and filters (`.yml`, `.yaml`) wherever they lie, lists
-/// (`.txt`) in `lists/`. Markdown and hidden files are for people; anything else is an error.
-///
-/// # Errors
-/// A file that cannot be read or is not UTF-8, and one whose place or ending means nothing.
-pub fn read_folder(folder: &Path) -> Result<Vec<PackFile>, RuleErrors> {
-    let mut files = Vec::new();
-    let mut errors = Vec::new();
-    read_below(folder, "", &mut files, &mut errors);
-    if !errors.is_empty() {
-        errors.sort();
-        return Err(RuleErrors(errors));
-    }
-    files.sort();
-    Ok(files)
-}
-
-fn read_below(folder: &Path, prefix: &str, files: &mut Vec<PackFile>, errors: &mut Vec<RuleError>) {
-    let mut fail = |path: &str, message: String| {
-        errors.push(RuleError { file: if path.is_empty() { ".".into() } else { path.into() }, line: None, message });
-    };
-    let entries: io::Result<Vec<_>> = fs::read_dir(folder).and_then(Iterator::collect);
-    let entries = match entries {
-        Ok(entries) => entries,
-        Err(error) => return fail(prefix.trim_end_matches('/'), format!("the folder cannot be read: {error}")),
-    };
-    let mut folders = Vec::new();
-    for entry in entries {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let path = format!("{prefix}{name}");
-        if name.starts_with('.') || has_ending(&name, &["md"]) {
-            continue;
-        }
-        if entry.path().is_dir() {
-            folders.push((entry.path(), format!("{path}/")));
-        } else if has_ending(&name, if prefix == LISTS { &["txt"] } else { &["yml", "yaml"] }) {
-            match fs::read_to_string(entry.path()) {
-                Ok(text) => files.push(PackFile { path, text }),
-                Err(error) => fail(&path, format!("the file cannot be read: {error}")),
-            }
-        } else {
-            let message =
-                "neither a rule or filter (.yml) nor a list (lists/*.txt); move it out of the pack".to_owned();
-            fail(&path, message);
-        }
-    }
-    for (folder, prefix) in folders {
-        read_below(&folder, &prefix, files, errors);
-    }
-}
-
-fn has_ending(name: &str, endings: &[&str]) -> bool {
-    name.rsplit_once('.').is_some_and(|(_, ending)| endings.contains(&ending))
-}
-
-/// The folder of the lists, within a pack.
-const LISTS: &str = "lists/";
 
 impl Pack {
     /// Loads a folder.
@@ -170,13 +100,7 @@ impl Pack {
             .filter_map(|file| Some((file, file.path.strip_prefix(LISTS)?.strip_suffix(".txt")?)))
             .map(|(file, name)| (name.to_owned(), List::parse(name, &file.text)))
             .collect();
-        let mut loading = Loading {
-            lists: &lists,
-            rules: Vec::new(),
-            sigma: SigmaCollection::new(),
-            filter_places: Vec::new(),
-            errors: Vec::new(),
-        };
+        let mut loading = Loading::with(&lists);
         for file in files.iter().filter(|file| !file.path.starts_with(LISTS)) {
             for part in parts(&file.text) {
                 loading.document(file, part);
@@ -244,316 +168,4 @@ fn hash_of(files: &[&PackFile]) -> String {
         }
     }
     digest::text(&hasher.finalize()[..16])
-}
-
-/// What has been read so far.
-struct Loading<'l> {
-    lists: &'l Lists,
-    rules: Vec<Rule>,
-    sigma: SigmaCollection,
-    /// File and line of each filter
-    filter_places: Vec<(String, u64)>,
-    errors: Vec<RuleError>,
-}
-
-impl Loading<'_> {
-    fn document(&mut self, file: &PackFile, part: Part<'_>) {
-        let mut report = Reporter::new(&file.path, part.first_line, part.text);
-        if let Some(document) = Document::read(part, &mut report)
-            && report.is_clean()
-        {
-            if document.filter.is_some() {
-                self.filter(file, &document, part, &mut report);
-            } else {
-                self.rule(file, &document, part, &mut report);
-            }
-        }
-        self.errors.extend(report.into_errors());
-    }
-
-    fn rule(&mut self, file: &PackFile, document: &Document, part: Part<'_>, report: &mut Reporter<'_>) {
-        document.check_log_source(report);
-        let Some(detection) = &document.detection else {
-            return report.at(1, "there is no detection");
-        };
-        let detection_line = detection.referenced.line();
-        if let Some(timeframe) = detection.value.get("timeframe") {
-            let message = format!("timeframe ({timeframe}) is not supported: a rule is about single events");
-            report.near("timeframe", "detection:", message);
-        }
-        let Some(watch) = &document.watch else {
-            return report.at(
-                1,
-                "there is no `watch:` attribute; it says question, route, alert_key, window, runbook and examples",
-            );
-        };
-        let watch = &watch.value;
-        watch.check_texts(report);
-        let window = watch.checked_window(report);
-        let alert_key = watch.checked_alert_key(report);
-        let id = document.id.as_ref().map(|id| id.value.clone()).unwrap_or_default();
-        if !is_uuid(&id) {
-            let line = document.id.as_ref().map_or(1, |id| id.referenced.line());
-            report.at(line, "a rule needs an id: a UUID such as `uuidgen` prints, lower case");
-        }
-        if matches!(document.status, None | Some(Status::Deprecated | Status::Unsupported)) {
-            let message =
-                "the status is stable, test or experimental; take a rule that is none of these out of the pack";
-            report.near("status:", "title:", message);
-        }
-        let Some(level) = &document.level else {
-            return report.at(1, "there is no level; it is informational, low, medium, high or critical");
-        };
-        let Some((mut sigma, uses)) = self.sigma_rule(part, detection_line, document, report) else { return };
-        let raises: Vec<CompiledRaise> = watch.raise.iter().filter_map(|entry| self.raise(entry, report)).collect();
-        let (Some(window), true) = (window, report.is_clean()) else { return };
-        let mut fields = Vec::new();
-        let mut kinds = Vec::new();
-        collect_fields(&sigma.detection, &mut fields, &mut kinds);
-        fields.extend(raises.iter().flat_map(|raise| raise.fields.clone()));
-        fields.sort();
-        fields.dedup();
-        let name = file.path.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map_or("", |(stem, _)| stem);
-        let examples = Example::all(&watch.examples.value, part.first_line);
-        sigma.custom_attributes.clear();
-        self.sigma.rules.push(sigma);
-        self.rules.push(Rule {
-            id,
-            name: name.to_owned(),
-            file: file.path.clone(),
-            title: document.title.value.clone(),
-            description: document.description.clone().unwrap_or_default().trim().to_owned(),
-            level: level.value,
-            route: watch.route,
-            question: watch.question,
-            alert_key,
-            window,
-            runbook: watch.runbook.clone(),
-            falsepositives: document.falsepositives.clone(),
-            controls: watch.controls.clone(),
-            fields,
-            kinds,
-            lists: uses,
-            raises,
-            examples,
-            id_line: part.first_line + document.id.as_ref().map_or(1, |id| id.referenced.line()) - 1,
-        });
-    }
-
-    fn raise(&self, entry: &super::settings::RaiseAttribute, report: &mut Reporter<'_>) -> Option<CompiledRaise> {
-        let line = entry.when.referenced.line();
-        let when = &entry.when.value;
-        let detection = match when.get("condition") {
-            Some(_) => when.clone(),
-            None => json!({ "when": when, "condition": "when" }),
-        };
-        let document = json!({
-            "title": "raise",
-            "logsource": { "product": "immuta" },
-            "detection": detection,
-        });
-        // JSON is YAML, so what was read from the file goes back to the Sigma parser without a second YAML writer.
-        let mut rule = parse_one(&document.to_string(), line, "raise:", report)?;
-        let lists = self.expand(&mut rule.detection, line, report)?;
-        match compile_rule(&rule) {
-            Ok(condition) => {
-                let mut fields = Vec::new();
-                collect_fields(&rule.detection, &mut fields, &mut Vec::new());
-                let raise = Raise { level: entry.level, route: entry.route, because: entry.because.trim().to_owned() };
-                Some(CompiledRaise { raise, condition, lists, fields })
-            }
-            Err(error) => {
-                report.at(line, error.to_string());
-                None
-            }
-        }
-    }
-
-    fn sigma_rule(
-        &self,
-        part: Part<'_>,
-        line: u64,
-        document: &Document,
-        report: &mut Reporter<'_>,
-    ) -> Option<(SigmaRule, ListUses)> {
-        if let Some(version) = &document.sigma_version {
-            report.near("sigma-version", "title:", format!("sigma-version {version} is not supported; leave it out"));
-        }
-        let mut rule = parse_one(part.text, line, "detection:", report)?;
-        let uses = self.expand(&mut rule.detection, line, report)?;
-        if let Err(error) = compile_rule(&rule) {
-            let message = error.to_string();
-            let token = message.rsplit(": ").next().unwrap_or_default().to_owned();
-            report.near(&token, "detection:", message);
-            return None;
-        }
-        Some((rule, uses))
-    }
-
-    /// Replaces the placeholders, and checks the names of the fields on the way.
-    fn expand(&self, detections: &mut Detections, line: u64, report: &mut Reporter<'_>) -> Option<ListUses> {
-        let mut names = Vec::new();
-        collect_fields(detections, &mut names, &mut Vec::new());
-        let mut clean = true;
-        for name in names {
-            let message = if name.starts_with(fields::PREFIX) && Field::named(&name).is_none() {
-                unknown_field(&name)
-            } else if name.contains(['[', ']']) {
-                let name = name.replace('\\', ""); // as the engine escapes them
-                format!("{name}: brackets are not supported; a path follows every element of an array by itself")
-            } else {
-                continue;
-            };
-            clean = false;
-            report.near(&name.replace('\\', ""), "detection:", message);
-        }
-        match lists::expand(detections, self.lists) {
-            Ok(uses) => clean.then_some(uses),
-            Err(errors) => {
-                for (token, message) in errors {
-                    if token.is_empty() {
-                        report.at(line, message);
-                    } else {
-                        report.near(&token, "detection:", message);
-                    }
-                }
-                None
-            }
-        }
-    }
-
-    fn filter(&mut self, file: &PackFile, document: &Document, part: Part<'_>, report: &mut Reporter<'_>) {
-        document.check_log_source(report);
-        let Some(target) = &document.filter else { return };
-        let line = target.referenced.line();
-        if target.value.rules.is_none() {
-            report.at(line, "a filter names its rules: `rules: any`, or a list of their ids");
-        }
-        let collection = match parse_sigma_yaml(part.text) {
-            Ok(collection) => collection,
-            Err(error) => return report.at(line, error.to_string()),
-        };
-        for error in &collection.errors {
-            report.near(quoted(error), "filter:", error);
-        }
-        for mut filter in collection.filters {
-            if self.expand(&mut filter.detection, line, report).is_some() && report.is_clean() {
-                self.sigma.filters.push(filter);
-                self.filter_places.push((file.path.clone(), part.first_line + line - 1));
-            }
-        }
-    }
-
-    fn check_ids(&mut self) {
-        let mut seen: HashMap<&str, &str> = HashMap::new();
-        for rule in &self.rules {
-            if let Some(first) = seen.insert(&rule.id, &rule.file) {
-                let message = format!("the id {} is already that of {first}; every rule has its own", rule.id);
-                self.errors.push(RuleError { file: rule.file.clone(), line: Some(rule.id_line), message });
-            }
-        }
-    }
-
-    /// A filter that names a rule that does not exist would silently filter nothing.
-    fn check_filters(&mut self) {
-        if !self.errors.is_empty() {
-            return;
-        }
-        for (filter, (file, line)) in self.sigma.filters.iter().zip(&self.filter_places) {
-            let FilterRuleTarget::Specific(targets) = &filter.rules else { continue };
-            for target in targets {
-                if !self.rules.iter().any(|rule| rule.id == *target || rule.title == *target) {
-                    let message =
-                        format!("the filter {:?} is about {target:?}, which no rule has for id or title", filter.title);
-                    self.errors.push(RuleError { file: file.clone(), line: Some(*line), message });
-                }
-            }
-        }
-    }
-}
-
-/// Parses a text that holds one rule, reporting what the Sigma parser finds.
-fn parse_one(text: &str, line: u64, key: &str, report: &mut Reporter<'_>) -> Option<SigmaRule> {
-    let mut collection = match parse_sigma_yaml(text) {
-        Ok(collection) => collection,
-        Err(error) => {
-            report.at(line, error.to_string());
-            return None;
-        }
-    };
-    for error in &collection.errors {
-        let first_line = error.lines().next().unwrap_or_default().trim_end_matches(':');
-        let message = if error.lines().count() > 1 {
-            let last = error.lines().last().unwrap_or_default().trim_start_matches([' ', '=']);
-            format!("{}: {last}", first_line.split(" -->").next().unwrap_or(first_line).trim_end_matches([':', ' ']))
-        } else {
-            first_line.to_owned()
-        };
-        let token = if message.starts_with("Condition") { "condition:" } else { quoted(error) };
-        report.near(token, key, message);
-    }
-    if collection.errors.is_empty() { collection.rules.pop() } else { None }
-}
-
-/// The first text between single quotes: the token that a message is about.
-fn quoted(message: &str) -> &str {
-    message.split('\'').nth(1).unwrap_or_default()
-}
-
-fn is_uuid(text: &str) -> bool {
-    let groups: Vec<&str> = text.split('-').collect();
-    let lengths = [8, 4, 4, 4, 12];
-    groups.len() == lengths.len()
-        && groups.iter().zip(lengths).all(|(group, length)| {
-            group.len() == length && group.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-        })
-}
-
-/// The names of all fields of a detection section, and the kinds that it compares `watch.kind` with.
-fn collect_fields(detections: &Detections, names: &mut Vec<String>, kinds: &mut Vec<String>) {
-    fn walk(detection: &Detection, names: &mut Vec<String>, kinds: &mut Vec<String>) {
-        match detection {
-            Detection::AllOf(items) => {
-                for item in items {
-                    let Some(name) = &item.field.name else { continue };
-                    names.push(name.clone());
-                    if name == Field::Kind.name() && item.field.modifiers.is_empty() {
-                        kinds.extend(item.values.iter().filter_map(|value| match value {
-                            rsigma_parser::SigmaValue::String(text) => text.as_plain(),
-                            _ => None,
-                        }));
-                    }
-                }
-            }
-            Detection::AnyOf(children) | Detection::And(children) => {
-                for child in children {
-                    walk(child, names, kinds);
-                }
-            }
-            Detection::ArrayMatch { body, field, .. } => {
-                names.push(field.clone());
-                walk(body, names, kinds);
-            }
-            Detection::Conditional { named, .. } => named.values().for_each(|child| walk(child, names, kinds)),
-            Detection::Keywords(_) => {}
-        }
-    }
-    for detection in detections.named.values() {
-        walk(detection, names, kinds);
-    }
-    names.sort();
-    names.dedup();
-    kinds.sort();
-    kinds.dedup();
-    // Kinds are compared without regard to case; reports use the spelling of Immuta's documentation.
-    for found in kinds {
-        if let Some(known) = kind::KNOWN.iter().find(|known| known.eq_ignore_ascii_case(found)) {
-            (*known).clone_into(found);
-        }
-    }
-}
-
-/// A value as the text of a record.
-pub(super) fn record_text(value: &Value) -> String {
-    value.to_string()
 }

@@ -1,0 +1,315 @@
+//! The derived fields (`watch.*`), from one table of candidate places.
+//!
+//! Which key of a payload carries a permission's, tag's or policy's name is not public for most events. So every
+//! derived field has an ordered list of places where it may stand; the first place that holds a value wins. Rules,
+//! ledgers and reports read the derived names, and `immuta-watch inspect` says how often each place held. A wrong
+//! guess is one line in [`table::TABLE`].
+
+mod table;
+
+use std::borrow::Cow;
+
+use self::table::{Place, TABLE, starts_with_one};
+use super::json::Json;
+use super::sensitivity;
+
+/// A derived field. The discriminant is its row in [`TABLE`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(usize)]
+pub enum Field {
+    /// What happened
+    Kind,
+    /// How it ended: `SUCCESS`, `FAILURE`, `UNAUTHORIZED`
+    Status,
+    /// Who did it; never empty
+    Actor,
+    /// The user or group that it was done to
+    Subject,
+    /// The groups concerned
+    Group,
+    /// Data sources, or the tables that a query read
+    Object,
+    /// Columns
+    Column,
+    /// Permissions given or taken
+    Permission,
+    /// User attributes given or taken
+    Attribute,
+    /// Tags, as dotted paths
+    Tag,
+    /// Policies
+    Policy,
+    /// Domains
+    Domain,
+    /// Projects
+    Project,
+    /// Purposes
+    Purpose,
+    /// The identity provider of the user concerned
+    IdentityProvider,
+    /// The highest sensitivity level that a query touched
+    Sensitivity,
+    /// The platform that a query ran on
+    Platform,
+}
+
+/// The number of derived fields.
+const COUNT: usize = Field::Platform as usize + 1;
+
+/// Under which members an object says its name, in order.
+const NAMES: &[&str] = &["name", "tagName", "displayName", "id"];
+
+impl Field {
+    /// Every derived field.
+    pub fn all() -> impl Iterator<Item = Field> {
+        TABLE.iter().map(|row| row.field)
+    }
+
+    /// The name that rules use (`watch.permission`).
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        TABLE[self as usize].name
+    }
+
+    /// The field that rules call `name`.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Field> {
+        if !name.starts_with(PREFIX) {
+            return None;
+        }
+        TABLE.iter().find(|row| row.name == name).map(|row| row.field)
+    }
+
+    /// Whether every event has a value for it, so that an alert key with it is never empty.
+    #[must_use]
+    pub fn is_never_empty(self) -> bool {
+        matches!(self, Field::Kind | Field::Actor)
+    }
+
+    /// Whether events of this kind ought to say it.
+    #[must_use]
+    pub fn is_expected_of(self, kind: &str) -> bool {
+        let expected = TABLE[self as usize].expected_of;
+        expected.is_empty() || starts_with_one(kind, expected)
+    }
+
+    /// The candidate places in their order, in words.
+    #[must_use]
+    pub fn places(self) -> Vec<String> {
+        TABLE[self as usize].places.iter().map(Place::in_words).collect()
+    }
+}
+
+/// What the names of all derived fields start with.
+pub const PREFIX: &str = "watch.";
+
+/// The derived fields of one event.
+#[derive(Debug, Clone)]
+pub struct Fields<'r> {
+    values: [Vec<Cow<'r, str>>; COUNT],
+    /// For each field the place that held, as an index into its candidates.
+    places: [Option<u8>; COUNT],
+}
+
+impl<'r> Fields<'r> {
+    /// Looks every field up in its candidate places.
+    pub(super) fn derive(record: &'r Json<'r>, kind: Cow<'r, str>) -> Self {
+        let mut fields = Fields { values: [const { Vec::new() }; COUNT], places: [None; COUNT] };
+        let source = Source { record, payload: record.get("auditPayload"), kind };
+        let is_query = source.kind == super::kind::QUERY;
+        for row in TABLE {
+            // Nine records in ten are queries, and of the fields that only changes have they say nothing but by
+            // accident; what queries do have is either expected of them or of every event.
+            let of_queries =
+                row.field.is_expected_of(super::kind::QUERY) || matches!(row.field, Field::Tag | Field::Purpose);
+            if is_query && !of_queries {
+                continue;
+            }
+            for (index, place) in row.places.iter().enumerate() {
+                let values = &mut fields.values[row.field as usize];
+                source.collect(place, row.normalise, values);
+                if values.is_empty() {
+                    continue;
+                }
+                fields.places[row.field as usize].get_or_insert(u8::try_from(index).unwrap_or(u8::MAX));
+                if !row.every_place {
+                    break;
+                }
+            }
+        }
+        sensitivity::keep_highest(&mut fields.values[Field::Sensitivity as usize]);
+        fields
+    }
+
+    /// The values of a field, in the order of the record, each once.
+    #[must_use]
+    pub fn values(&self, field: Field) -> &[Cow<'r, str>] {
+        &self.values[field as usize]
+    }
+
+    /// The place that held, as an index into [`Field::places`].
+    #[must_use]
+    pub fn place(&self, field: Field) -> Option<usize> {
+        self.places[field as usize].map(usize::from)
+    }
+}
+
+/// What candidates are looked up in.
+struct Source<'r> {
+    record: &'r Json<'r>,
+    payload: Option<&'r Json<'r>>,
+    kind: Cow<'r, str>,
+}
+
+impl<'r> Source<'r> {
+    fn collect(&self, place: &Place, normalise: fn(&str) -> Cow<'_, str>, into: &mut Vec<Cow<'r, str>>) {
+        let mut take = |value: &'r Json<'r>| {
+            if let Some(name) = name_of(value) {
+                push(name, normalise, into);
+            }
+        };
+        match *place {
+            Place::Kind => push(self.kind.clone(), normalise, into),
+            Place::Always(word) => into.push(Cow::Borrowed(word)),
+            Place::Record(path) => self.record.each_at(path, &mut take),
+            Place::Payload(path) => {
+                if let Some(payload) = self.payload {
+                    payload.each_at(path, &mut take);
+                }
+            }
+            Place::PayloadOf(kinds, path) => {
+                if let Some(payload) = self.payload.filter(|_| starts_with_one(&self.kind, kinds)) {
+                    payload.each_at(path, &mut take);
+                }
+            }
+            Place::Target(types) => self.resources("targets", types, &mut take),
+            Place::Related(types) => self.resources("relatedResources", types, &mut take),
+        }
+    }
+
+    fn resources(&self, list: &str, types: &[&str], take: &mut dyn FnMut(&'r Json<'r>)) {
+        self.record.each_at(&[list], &mut |entry| {
+            let is_one_of = |word: &str| types.iter().any(|wanted| same_word(word, wanted));
+            if entry.get("type").and_then(Json::as_str).is_some_and(is_one_of) {
+                take(entry);
+            }
+        });
+    }
+}
+
+/// A string or number as it is; an object by its name.
+fn name_of<'r>(value: &'r Json<'r>) -> Option<Cow<'r, str>> {
+    match value {
+        Json::Object(_) => {
+            NAMES.iter().filter_map(|name| value.get(name)?.as_text()).find(|text| !text.trim().is_empty())
+        }
+        Json::Bool(_) => None,
+        _ => value.as_text(),
+    }
+}
+
+fn push<'r>(value: Cow<'r, str>, normalise: fn(&str) -> Cow<'_, str>, into: &mut Vec<Cow<'r, str>>) {
+    let value = match value {
+        Cow::Borrowed(text) => normalise(text.trim()),
+        Cow::Owned(text) => Cow::Owned(normalise(text.trim()).into_owned()),
+    };
+    if !value.is_empty() && !into.contains(&value) {
+        into.push(value);
+    }
+}
+
+/// `DATASOURCE`, `DATA_SOURCE` and `Data Source` are the same word.
+fn same_word(a: &str, b: &str) -> bool {
+    fn letters(text: &str) -> impl Iterator<Item = u8> + '_ {
+        text.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase())
+    }
+    letters(a).eq(letters(b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Event, Record as Parsed};
+    use super::*;
+
+    fn values(field: Field, line: &str) -> Vec<String> {
+        let record = Parsed::parse(line.as_bytes()).unwrap();
+        Event::of(&record).field(field).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn the_table_stands_in_the_order_of_the_fields() {
+        for (index, row) in TABLE.iter().enumerate() {
+            assert_eq!(row.field as usize, index, "{}", row.name);
+            assert_eq!(Field::named(row.name), Some(row.field));
+        }
+        assert_eq!(TABLE.len(), COUNT);
+        assert_eq!(Field::named("watch.nothing"), None);
+    }
+
+    #[test]
+    fn a_permission_is_found_in_every_place_it_may_stand_in() {
+        for payload in [
+            r#""permission":"GOVERNANCE""#,
+            r#""permission":{"name":"GOVERNANCE","id":3}"#,
+            r#""permissions":["GOVERNANCE"]"#,
+            r#""permissions":[{"name":"GOVERNANCE"}]"#,
+            r#""permissionName":"GOVERNANCE""#,
+            r#""name":"GOVERNANCE""#,
+        ] {
+            let line = format!(r#"{{"auditPayload":{{"type":"PermissionAppliedAuditPayload",{payload}}}}}"#);
+            assert_eq!(values(Field::Permission, &line), ["GOVERNANCE"], "{payload}");
+        }
+        for list in ["targets", "relatedResources"] {
+            let line = format!(
+                r#"{{"auditPayload":{{"type":"PermissionAppliedAuditPayload"}},
+                    "{list}":[{{"type":"USER","name":"Ann"}},{{"type":"Permission","name":"GOVERNANCE"}}]}}"#
+            );
+            assert_eq!(values(Field::Permission, &line), ["GOVERNANCE"], "{list}");
+            assert_eq!(values(Field::Subject, &line), ["Ann"], "{list}");
+        }
+    }
+
+    #[test]
+    fn a_general_key_counts_for_the_kinds_it_belongs_to_only() {
+        let tag = r#"{"auditPayload":{"type":"TagCreatedAuditPayload","name":"HR . Salary"}}"#;
+        assert_eq!(values(Field::Tag, tag), ["HR.Salary"]);
+        assert!(values(Field::Permission, tag).is_empty());
+    }
+
+    #[test]
+    fn an_unknown_actor_is_named_by_the_platform_login() {
+        let line = r#"{"actor":{"type":"unknown","id":"unknown","name":"Unknown"},"auditPayload":
+            {"type":"QueryAuditPayload","technologyContext":{"type":"DatabricksContext","account":{"username":"eve@x.org"}}}}"#;
+        assert_eq!(values(Field::Actor, line), ["eve@x.org"]);
+        assert_eq!(values(Field::Platform, line), ["Databricks"]);
+        assert_eq!(values(Field::Actor, r#"{"auditPayload":{"type":"X"}}"#), ["unknown"]);
+    }
+
+    #[test]
+    fn a_query_shows_its_objects_columns_tags_and_highest_sensitivity() {
+        let line = r#"{"auditPayload":{"type":"QueryAuditPayload","objectsAccessed":[
+            {"name":"hr.pay","securityProfile":{"sensitivity":{"score":"Highly Sensitive"}},
+             "columns":[{"name":"iban","tags":["Discovered.PCI",{"name":"HR"}]},{"name":"note","tags":[{"tagName":"HR"}]}]},
+            {"name":"hr.staff","securityProfile":{"sensitivity":{"score":"SENSITIVE"}},"columns":null}]}}"#;
+        assert_eq!(values(Field::Object, line), ["hr.pay", "hr.staff"]);
+        assert_eq!(values(Field::Column, line), ["iban", "note"]);
+        assert_eq!(values(Field::Tag, line), ["Discovered.PCI", "HR"]);
+        assert_eq!(values(Field::Sensitivity, line), ["HIGHLY_SENSITIVE"]);
+    }
+
+    #[test]
+    fn a_table_that_is_rated_higher_than_its_query_counts() {
+        let line = r#"{"auditPayload":{"type":"QueryAuditPayload","securityProfile":{"sensitivity":{"score":"INDETERMINATE"}},
+            "objectsAccessed":[{"name":"a","columns":[{"securityProfile":{"sensitivity":{"score":"HIGHLY_SENSITIVE"}}}]}]}}"#;
+        assert_eq!(values(Field::Sensitivity, line), ["HIGHLY_SENSITIVE"]);
+    }
+
+    #[test]
+    fn the_place_that_held_is_known() {
+        let record = Parsed::parse(br#"{"auditPayload":{"type":"TagAppliedAuditPayload","tagName":"A"}}"#).unwrap();
+        let event = Event::of(&record);
+        let place = event.fields().place(Field::Tag).unwrap();
+        assert_eq!(Field::Tag.places()[place], "auditPayload.tagName");
+        assert_eq!(event.fields().place(Field::Permission), None);
+    }
+}
