@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand};
 use immuta_watch::alerts::AlertId;
-use immuta_watch::rules::Level;
+use immuta_watch::rules::{Level, Question};
 
 /// Governance monitoring for Immuta's audit logs: exports in, alerts and a verifiable lake out.
 #[derive(Debug, Parser)]
@@ -107,8 +107,8 @@ pub(crate) struct ListAlerts {
     #[arg(long)]
     pub(crate) notify: bool,
     /// Only alerts of this question (permissions, policies, ...)
-    #[arg(long)]
-    pub(crate) question: Option<String>,
+    #[arg(long, value_parser = question)]
+    pub(crate) question: Option<Question>,
     /// Only alerts of this rule, by name or id
     #[arg(long)]
     pub(crate) rule: Option<String>,
@@ -203,9 +203,17 @@ pub(crate) struct Simulate {
 
 /// Reads a level by its name.
 fn level(text: &str) -> Result<Level, String> {
-    let names = Level::ALL.map(Level::as_str);
-    let found = Level::ALL.into_iter().find(|level| level.as_str() == text);
-    found.ok_or_else(|| format!("a level is one of {}", names.join(", ")))
+    one_of(text, &Level::ALL, Level::as_str)
+}
+
+/// Reads a question by its name.
+fn question(text: &str) -> Result<Question, String> {
+    one_of(text, &Question::ALL, Question::as_str)
+}
+
+fn one_of<T: Copy>(text: &str, all: &[T], name: fn(T) -> &'static str) -> Result<T, String> {
+    let names: Vec<_> = all.iter().map(|one| name(*one)).collect();
+    all.iter().copied().find(|one| name(*one) == text).ok_or_else(|| format!("it is one of {}", names.join(", ")))
 }
 
 #[cfg(test)]

@@ -73,7 +73,7 @@ fn is_wanted(arguments: &ListAlerts, alert: &Contribution) -> bool {
     };
     arguments.level.is_none_or(|level| alert.level >= level)
         && (!arguments.notify || alert.route > Route::Dashboard)
-        && arguments.question.as_ref().is_none_or(|question| alert.question.as_str() == question)
+        && arguments.question.is_none_or(|question| alert.question == question)
         && arguments.rule.as_ref().is_none_or(|rule| alert.rule == *rule || alert.rule_name == *rule)
         && arguments.about.as_ref().is_none_or(is_about)
 }

@@ -116,6 +116,28 @@ pub enum Question {
 }
 
 impl Question {
+    /// Every question, in the order of the documentation.
+    pub const ALL: [Question; 18] = [
+        Question::Entitlements,
+        Question::Approvals,
+        Question::Grants,
+        Question::Tagging,
+        Question::TagDefinitions,
+        Question::Attributes,
+        Question::Users,
+        Question::Permissions,
+        Question::Policies,
+        Question::PolicyImpact,
+        Question::Classification,
+        Question::Access,
+        Question::DataSources,
+        Question::Configuration,
+        Question::SensitiveQueries,
+        Question::DeniedQueries,
+        Question::NewSensitiveData,
+        Question::Watcher,
+    ];
+
     /// The word that rules use.
     #[must_use]
     pub fn as_str(self) -> &'static str {
