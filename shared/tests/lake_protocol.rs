@@ -438,6 +438,48 @@ fn an_attempt_that_lost_its_lease_does_not_commit() {
     assert!(calls > 12, "a commit takes more calls than {calls}");
 }
 
+/// Neither the lease nor the manifest is written but on condition that it is still the one that was read.
+#[test]
+fn of_two_that_ask_for_the_lease_at_once_one_gets_it_and_reads_the_export() {
+    let (lake, clock) = (MemoryStore::default(), TestClock::new());
+    let export = TestExport::new(&uri(0), first_version());
+    let [one, two] = ["one", "two"].map(|name| Process::on(lake.as_holder(name)).that_pauses(Pause::Around));
+    let step_by_step = (0..200).map(|turn| turn % 2 == 0);
+    let results =
+        by_turns(begin(&one, &clock, &export, &PACK, false), begin(&two, &clock, &export, &PACK, false), step_by_step);
+    assert!(matches!(results, [Ok(Outcome::Committed(_)), Ok(Outcome::Busy(_))]), "{results:?}");
+    assert_eq!(export.opened(), 1);
+}
+
+/// The clock of the one that sleeps stands still, so that it does not know by itself that its lease ran out. That is
+/// more than the protocol allows clocks to differ, and even then a manifest is never put in the place of a later one.
+#[test]
+fn an_attempt_that_does_not_know_that_it_lost_its_lease_does_not_commit() {
+    let later = TestExport::new(&uri(0), second_version());
+    let name = names::manifest(&later.source().id);
+    let expected = lake_of([&later], &PACK)[&name].clone();
+    let mut calls = 0;
+    loop {
+        let (lake, its_clock, clock) = (MemoryStore::default(), TestClock::new(), TestClock::new());
+        let export = TestExport::new(&uri(0), first_version());
+        let slow = Process::on(lake.as_holder("slow")).that_pauses(Pause::After);
+        let mut attempt = pin!(begin(&slow, &its_clock, &export, &PACK, false));
+        if (0..=calls).any(|_| poll(attempt.as_mut()).is_ready()) {
+            break;
+        }
+        let had_committed = lake.files().contains_key(&name);
+        clock.outlast_every_lease();
+        export.replace(second_version());
+        commit(&lake.as_holder("other"), &clock, &export, &PACK).unwrap();
+        let result = run(attempt);
+        let when = format!("asleep after call {}: {result:?}", calls + 1);
+        assert!(had_committed || !matches!(result, Ok(Outcome::Committed(_))), "{when}");
+        assert_eq!(lake.files()[&name], expected, "{when}");
+        calls += 1;
+    }
+    assert!(calls > 12, "a commit takes more calls than {calls}");
+}
+
 #[test]
 fn an_export_that_changes_while_it_is_read_is_not_committed_and_holds_nobody_up() {
     let (store, clock) = (MemoryStore::default(), TestClock::new());

@@ -98,27 +98,44 @@ struct Taken {
     failed: Cell<bool>,
 }
 
+/// Counts bytes, and fills every buffer to the brim: where a decoder stops in a damaged stream depends on the pieces
+/// that it is handed, and must not depend on those in which a network delivers.
 struct Counting<R> {
     inner: R,
     taken: Rc<Taken>,
+    /// What failed after some bytes of a buffer had come
+    failure: Option<io::Error>,
 }
 
 impl<R: Read> Read for Counting<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let result = self.inner.read(buffer);
-        match &result {
-            Ok(count) => self.taken.bytes.set(self.taken.bytes.get() + *count as u64),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => self.taken.failed.set(true),
+        let mut filled = 0;
+        while filled < buffer.len() && self.failure.is_none() {
+            match self.inner.read(&mut buffer[filled..]) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => self.failure = Some(error),
+            }
         }
-        result
+        self.taken.bytes.set(self.taken.bytes.get() + filled as u64);
+        match self.failure.take() {
+            Some(error) if filled == 0 => {
+                self.taken.failed.set(true);
+                Err(error)
+            }
+            failure => {
+                self.failure = failure;
+                Ok(filled)
+            }
+        }
     }
 }
 
 impl<'r> Plain<'r> {
     pub(super) fn new(source: impl Read + 'r, cap: Cap) -> io::Result<Self> {
         let taken = Rc::new(Taken::default());
-        let mut source = Counting { inner: source, taken: Rc::clone(&taken) };
+        let mut source = Counting { inner: source, taken: Rc::clone(&taken), failure: None };
         // A source may hand out its first bytes one at a time; the magic bytes are asked for until they are there.
         let mut head = Vec::with_capacity(ZSTD_MAGIC.len());
         source.by_ref().take(ZSTD_MAGIC.len() as u64).read_to_end(&mut head)?;

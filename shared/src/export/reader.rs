@@ -273,33 +273,39 @@ impl<'r> ExportReader<'r> {
                     })
                 }
             };
-            if let Some(mut cut) = found {
-                let in_buffer = cut.end - self.start;
-                if skipped == 0 && in_buffer > self.limits.line {
-                    // Found within the buffer, and too long all the same: skip down to the part that is kept.
-                    cut.skipped = self.forget_tail(cut.end);
-                    cut.end -= to_usize(cut.skipped);
-                    cut.next -= to_usize(cut.skipped);
-                }
-                return Ok(Some(cut));
+            if let Some(cut) = found {
+                return Ok(Some(self.within_limits(cut)));
             }
             self.searched = self.buffer.len();
             if self.at_end {
-                return Ok(self.last_cut(skipped));
+                let last = self.last_cut(skipped);
+                return Ok(last.map(|cut| self.within_limits(cut)));
             }
             if skipped > 0 || self.buffer.len() - self.start > self.limits.line {
-                skipped += self.forget_tail(self.buffer.len());
+                skipped += self.forget_tail(self.buffer.len()) as u64;
                 self.searched = self.buffer.len();
             }
             self.fill()?;
         }
     }
 
+    /// A line that was found whole within the buffer may be too long all the same: it is cut down to the part that is
+    /// kept.
+    fn within_limits(&mut self, mut cut: Cut) -> Cut {
+        if cut.skipped == 0 && cut.end - self.start > self.limits.line {
+            let forgotten = self.forget_tail(cut.end);
+            cut.skipped = forgotten as u64;
+            cut.end -= forgotten;
+            cut.next -= forgotten;
+        }
+        cut
+    }
+
     /// Removes what stands between the kept beginning of a long line and `end`; returns how many bytes that were.
-    fn forget_tail(&mut self, end: usize) -> u64 {
+    fn forget_tail(&mut self, end: usize) -> usize {
         let kept = (self.start + self.limits.kept_of_long_line).min(end);
         self.buffer.drain(kept..end);
-        (end - kept) as u64
+        end - kept
     }
 
     /// What stands between the last line end and the end of the export.
@@ -365,11 +371,6 @@ struct Cut {
     closed_array: bool,
     /// Bytes of a long line that were already forgotten.
     skipped: u64,
-}
-
-/// Only for lengths within a buffer, which fit by construction.
-fn to_usize(bytes: u64) -> usize {
-    usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -541,6 +542,8 @@ mod tests {
         for piece in [1, 3, 7, 64] {
             let (lines, _) = read_with(b"short\nthis one is too long\n0123456789\nend", limits, piece);
             assert_eq!(lines, ["short", "<long 20 this>", "0123456789", "end"], "pieces of {piece}");
+            let (lines, _) = read_with(b"a\nthe last one too", limits, piece);
+            assert_eq!(lines, ["a", "<long 16 the >"], "pieces of {piece}");
             let (lines, _) = read_with(b"[\"0123456789\",1]", limits, piece);
             assert_eq!(lines, ["<long 12 \"012>", "1"], "pieces of {piece}");
         }
