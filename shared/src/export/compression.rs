@@ -19,6 +19,10 @@ const ZSTD_WINDOW_LOG_MAX: u32 = 27;
 /// Compressed bytes are read in chunks of this size.
 const CHUNK: usize = 128 * 1024;
 
+/// Plain bytes are asked of a decompressor in pieces of this size. One that comes upon damage says nothing of the
+/// plain bytes it had made in the same call, so these are lost; they are few.
+const DECOMPRESSED_AT_A_TIME: usize = 16 * 1024;
+
 /// How an export is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -89,6 +93,8 @@ pub(super) struct Plain<'r> {
     taken: Rc<Taken>,
     given: u64,
     cap: Cap,
+    /// Why reading stopped, if that is still to be said
+    failure: Option<Failure>,
 }
 
 /// What the innermost reader saw, so that a failing source is told from damaged bytes.
@@ -150,15 +156,36 @@ impl<'r> Plain<'r> {
                 Box::new(decoder)
             }
         };
-        Ok(Self { decoder, compression, taken, given: 0, cap })
+        Ok(Self { decoder, compression, taken, given: 0, cap, failure: None })
     }
 
     pub(super) fn compression(&self) -> Compression {
         self.compression
     }
 
-    /// Reads some plain bytes; 0 at the end.
+    /// Fills the buffer with plain bytes, as far as there are some; 0 at the end.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
+        let at_a_time = if self.compression == Compression::None { buffer.len() } else { DECOMPRESSED_AT_A_TIME };
+        let mut filled = 0;
+        while filled < buffer.len() && self.failure.is_none() {
+            let end = buffer.len().min(filled + at_a_time);
+            match self.read_some(&mut buffer[filled..end]) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(failure) => self.failure = Some(failure),
+            }
+        }
+        // What was read before a failure counts, and is handed out first.
+        match self.failure.take() {
+            Some(failure) if filled == 0 => Err(failure),
+            failure => {
+                self.failure = failure;
+                Ok(filled)
+            }
+        }
+    }
+
+    fn read_some(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
         if self.given > self.cap.allowance.saturating_add(self.taken.bytes.get().saturating_mul(self.cap.ratio)) {
             return Err(Failure::Content(Damage::Bomb));
         }

@@ -190,7 +190,7 @@ impl<'r> ExportReader<'r> {
                 self.fill()?;
                 continue;
             }
-            if rest.starts_with(BYTE_ORDER_MARK) {
+            if line_offset.is_none() && rest.starts_with(BYTE_ORDER_MARK) {
                 self.skip(BYTE_ORDER_MARK.len());
                 continue;
             }
@@ -204,6 +204,7 @@ impl<'r> ExportReader<'r> {
                     if self.layout == Layout::Head {
                         return Ok(Begun::BlankLine(offset));
                     }
+                    line_offset = None;
                 }
                 Some(b'[') => {
                     self.skip(blank + 1);
