@@ -4,7 +4,7 @@ CLI := target/demo/immuta-watch
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test test-rust test-end-to-end lint docs fuzz clean
+.PHONY: help demo build test test-rust test-end-to-end lint clean
 
 help: ## What there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
