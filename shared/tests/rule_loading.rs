@@ -159,7 +159,7 @@ fn everything_that_would_silently_not_match_is_an_error_with_its_line() {
     let cases: &[(&str, &str, u64, &str)] = &[
         ("watch.kind: Perm", "watch.knid: Perm", 9, "there is no derived field watch.knid; did you mean watch.kind?"),
         ("watch.kind:", "watch.kind|contain:", 9, "Unknown modifier 'contain'"),
-        ("condition: selection", "condition: selecton", 10, "unknown detection identifier: selecton"),
+        ("condition: selection", "condition: selecton", 10, "the condition speaks of selecton"),
         ("condition: selection", "condition: selection | count() > 3", 10, "Condition parse error"),
         ("condition: selection", "condition: selection\n  timeframe: 5m", 11, "timeframe"),
         ("watch.kind: Perm", "auditPayload.tags[0]: Perm", 9, "brackets are not supported"),
@@ -179,10 +179,33 @@ fn everything_that_would_silently_not_match_is_an_error_with_its_line() {
         ("title: Permission granted", "title: [a", 1, ""),
         ("level: low", "levle: low", 11, "unknown field `levle`"),
         ("runbook: [Ask the actor.]", "runbook: []", 23, "the runbook is empty"),
+        ("condition: selection", "condition: selection and 1 of x*", 10, "1 of x*: there are 0 such selections"),
+        ("condition: selection", "condition: not all of x*", 10, "there are 0 such selections"),
+        ("condition: selection", "condition: 0 of s*", 10, "there are 1 such selections"),
+        ("condition: selection", "condition: 3 of s*", 10, "there are 1 such selections"),
+        ("condition: selection", "condition: []", 10, "there is no condition"),
+        ("  condition:", "  other: {watch.actor: x}\n  condition:", 10, "no condition uses the selection other"),
+        ("watch.kind: Perm", "Watch.Kind: Perm", 9, "there is no derived field Watch.Kind"),
+        ("watch.kind: PermissionApplied", "watch.kind: []", 9, "has no value"),
+        ("watch.kind: PermissionApplied", "auditPayload: {permission: X}", 9, "write their path"),
+        ("watch.kind: PermissionApplied", "actor.id|fieldref: watch.aktor", 9, "there is no derived field watch.aktor"),
+        ("watch.kind: PermissionApplied", "actor.id|exists: maybe", 9, "takes true or false"),
+        ("watch.kind: PermissionApplied", "watch.permission|gt: 4", 9, "is text"),
+        ("watch.kind: PermissionApplied", "auditPayload.list.0: x", 9, "is no path of a record"),
+        ("watch.kind: PermissionApplied", "auditPayload.*: x", 9, "is no path of a record"),
+        ("watch.permission|expand: '%high_risk%'", "{}", 18, "write fields with their values"),
+        ("watch.permission|expand: '%high_risk%'", "watch.permission: []", 19, "has no value"),
+        ("level: high", "level: low\n      note: x", 21, "unknown field `note`"),
+        ("      level: high\n      route: notification", "      level: low", 19, "raises nothing"),
+        ("because: It is on the list.", "because: ''", 19, "say in `because`"),
+        ("[watch.actor, watch.subject]", "[watch.actor, auditPayload.queryText]", 15, "no alert key"),
     ];
     for (from, to, line, message) in cases {
         assert!(RULE.contains(from), "{from}");
-        let errors = Pack::compile(&files(&RULE.replacen(from, to, 1))).expect_err(to).0;
+        let errors = match Pack::compile(&files(&RULE.replacen(from, to, 1))) {
+            Ok(_) => panic!("{to} loads"),
+            Err(errors) => errors.0,
+        };
         let found = errors.iter().any(|error| {
             error.file == "permissions/permission_granted.yml"
                 && (error.line == Some(*line) || message.is_empty())
@@ -208,6 +231,36 @@ fn rules_with_one_id_and_filters_without_a_rule_are_errors() {
     let astray = FILTER.replace("rules: [00000000-0000-4000-8000-000000000001]", "rules: [nobody]");
     assert!(Pack::compile(&with_filter(&astray)).unwrap_err().to_string().contains("about \"nobody\""));
     assert!(Pack::compile(&[]).unwrap_err().to_string().contains("there is no rule"));
+}
+
+#[test]
+fn a_filter_that_would_filter_everything_or_nothing_by_mistake_is_an_error() {
+    let cases = [
+        ("rules: [00000000-0000-4000-8000-000000000001]", "rules: []", "a filter names its rules"),
+        ("rules: [00000000-0000-4000-8000-000000000001]", "rules: 5", "a filter names its rules"),
+        ("rules: [00000000-0000-4000-8000-000000000001]", "rules: {any: 1}", "a filter names its rules"),
+        ("condition: not selection", "condition: not selectoin", "the condition speaks of selectoin"),
+        ("condition: not selection", "condition: not 1 of x*", "there are 0 such selections"),
+        ("condition: not selection", "condition: not selection\n  timeframe: 5m", "is not supported"),
+        ("condition: not selection", "condition: not selection\n  exclude: true", "the selection exclude is true"),
+        ("title: Provisioning", "title: Provisioning\nstatus: deprecated", "no longer in force"),
+        ("title: Provisioning", "title: Provisioning\nlevel: low", "a rule or a filter"),
+    ];
+    for (from, to, message) in cases {
+        assert!(FILTER.contains(from), "{from}");
+        let errors = Pack::compile(&with_filter(&FILTER.replacen(from, to, 1))).expect_err(to);
+        assert!(errors.to_string().contains(message), "{to}: {errors}");
+    }
+}
+
+#[test]
+fn a_word_means_the_same_wherever_it_stands() {
+    let record = granted("yes");
+    let pack =
+        Pack::compile(&files(&RULE.replace("watch.kind: PermissionApplied", "auditPayload.permission: yes"))).unwrap();
+    assert!(matched(&pack, &record).is_some());
+    let raised = RULE.replace("watch.permission|expand: '%high_risk%'", "auditPayload.permission: yes");
+    assert_eq!(matched(&Pack::compile(&files(&raised)).unwrap(), &record), Some((Level::High, Route::Notification)));
 }
 
 #[test]

@@ -17,8 +17,9 @@ use crate::{exports, pack};
 
 pub(crate) fn inspect(arguments: &Inspect) -> Result<Exit> {
     let pack = pack::load(&arguments.pack)?;
-    let exports = exports::find(&arguments.exports, None)?;
-    let mut seen = Seen::default();
+    let exports::Found { exports, notes } = exports::find(&arguments.exports, None)?;
+    let notes = notes.into_iter().map(|(path, reason)| format!("{path}: {reason}")).collect();
+    let mut seen = Seen { notes, ..Seen::default() };
     let bar = progress(exports.len() as u64, "Inspecting");
     for export in &exports {
         bar.set_message(counted(seen.inspection.events, "event"));

@@ -19,7 +19,7 @@ fn block_on<F: Future>(future: F) -> Result<F::Output> {
     Ok(runtime.context("the asynchronous runtime does not start")?.block_on(future))
 }
 
-/// Opens a lake that is there already.
+/// Opens a lake that is there already, to read it.
 fn open_lake(folder: &Path) -> Result<DirectoryStore> {
     if !folder.join(names::MANIFESTS).is_dir() {
         bail!(
@@ -28,7 +28,7 @@ fn open_lake(folder: &Path) -> Result<DirectoryStore> {
             folder.display()
         );
     }
-    create_lake(folder)
+    Ok(DirectoryStore::open_to_read(folder))
 }
 
 /// Opens a lake, which is made if there is none.

@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &Run) -> Result<Exit> {
     let started = Instant::now();
     let pack = pack::load(&arguments.pack)?;
     let configuration = read_configuration(arguments.config.as_deref())?;
-    let exports = exports::find(&arguments.exports, Some(&arguments.lake))?;
+    let exports::Found { exports, notes } = exports::find(&arguments.exports, Some(&arguments.lake))?;
     let store = create_lake(&arguments.lake)?;
     let work = Work {
         lake: Lake { store: &store, clock: &SystemClock },
@@ -46,11 +46,11 @@ pub(crate) fn run(arguments: &Run) -> Result<Exit> {
         },
         again: arguments.again,
         queue: Mutex::new(exports.iter().collect()),
-        done: Mutex::new(Done::default()),
+        done: Mutex::new(Done { notes, ..Done::default() }),
         bar: progress(exports.len() as u64, "Classifying"),
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let jobs = arguments.jobs.map_or(cores, usize::from).min(exports.len());
+    let jobs = arguments.jobs.map_or(cores, usize::from).min(exports.len()).max(1);
     std::thread::scope(|scope| -> Result<()> {
         let threads: Vec<_> = (0..jobs).map(|_| scope.spawn(|| block_on(work.run()))).collect();
         for thread in threads {
@@ -64,6 +64,7 @@ pub(crate) fn run(arguments: &Run) -> Result<Exit> {
     let done = work.done.into_inner().unwrap_or_else(PoisonError::into_inner);
     let mut alerts = AlertSummary::default();
     block_on(visit_alerts(&store, .., &mut |alert| alerts.take(alert)))?.context("the alerts cannot be read back")?;
+    alerts.shorten();
     let report = Report { arguments, done, alerts, pack: &pack, started };
     if arguments.json {
         say!("{}", serde_json::to_string_pretty(&report.json())?)?;
@@ -156,7 +157,9 @@ impl Done {
 struct AlertSummary {
     count: u64,
     by_question: BTreeMap<&'static str, BTreeMap<Level, u64>>,
-    interrupting: Vec<Alert>,
+    interrupting: u64,
+    /// The most pressing of those, [`LISTED`] at the most
+    listed: Vec<Alert>,
 }
 
 impl AlertSummary {
@@ -165,8 +168,19 @@ impl AlertSummary {
         self.count += 1;
         *self.by_question.entry(detail.question.as_str()).or_default().entry(detail.level).or_default() += 1;
         if detail.route > Route::Dashboard {
-            self.interrupting.push(alert);
+            self.interrupting += 1;
+            self.listed.push(alert);
+            // Alerts hold whole records, so only so many are kept on the way.
+            if self.listed.len() >= 2 * LISTED {
+                self.shorten();
+            }
         }
+    }
+}
+
+impl AlertSummary {
+    fn shorten(&mut self) {
+        self.listed = most_pressing(std::mem::take(&mut self.listed), LISTED);
     }
 }
 
@@ -217,6 +231,11 @@ impl Report<'_> {
         if counts.undated > 0 {
             say!("  {} without a readable time, under 1970-01-01", counted(counts.undated, "event"))?;
         }
+        let of_another_pack = self.done.manifests.iter().filter(|manifest| manifest.pack != self.pack.hash()).count();
+        if of_another_pack > 0 {
+            let exports = counted(of_another_pack as u64, "export");
+            say!("  {exports} stay as another pack of rules classified them; --again classifies them with this one")?;
+        }
         for (path, reason) in &self.done.notes {
             say!("  {} {}: {}", styled(RED, "!"), harmless(path, 300), harmless(reason, 300))?;
         }
@@ -226,11 +245,11 @@ impl Report<'_> {
     }
 
     fn print_alerts(&self) -> Result<()> {
-        let interrupting = self.alerts.interrupting.len();
+        let interrupting = self.alerts.interrupting;
         say!(
             "\n{} in the lake, {} of which would interrupt somebody",
             styled(BOLD, counted(self.alerts.count, "alert")),
-            number(interrupting as u64)
+            number(interrupting)
         )?;
         if self.alerts.count == 0 {
             return Ok(());
@@ -251,17 +270,13 @@ impl Report<'_> {
         if interrupting == 0 {
             return Ok(());
         }
-        let listed = self.listed();
+        let listed = &self.alerts.listed;
         say!("\n{}", styled(BOLD, "Would interrupt somebody"))?;
-        say!("{}", alert_rows(&listed))?;
-        if listed.len() < interrupting {
-            say!("  and {} more", number((interrupting - listed.len()) as u64))?;
+        say!("{}", alert_rows(listed))?;
+        if (listed.len() as u64) < interrupting {
+            say!("  and {} more", number(interrupting - listed.len() as u64))?;
         }
         Ok(())
-    }
-
-    fn listed(&self) -> Vec<Alert> {
-        most_pressing(self.alerts.interrupting.clone(), LISTED)
     }
 
     fn print_next(&self) -> Result<()> {
@@ -269,7 +284,7 @@ impl Report<'_> {
         let program = program();
         say!("\nThe lake is in {lake}. Ask it more:")?;
         say!("  {program} alerts --lake {lake} --level medium")?;
-        if let Some(alert) = self.listed().first() {
+        if let Some(alert) = self.alerts.listed.first() {
             say!("  {program} alerts show {} --lake {lake}", alert.detail().alert)?;
         }
         say!("  {program} verify --lake {lake}")?;
@@ -290,7 +305,7 @@ impl Report<'_> {
             "notes": notes,
             "pack": self.pack.hash(),
             "alerts": self.alerts.count,
-            "notifications": self.alerts.interrupting.len(),
+            "notifications": self.alerts.interrupting,
             "alerts_by_question": self.alerts.by_question,
             "seconds": self.started.elapsed().as_secs_f64(),
         })

@@ -15,19 +15,20 @@ use crate::terminal::{GREEN, RED, counted, harmless, number, progress, say, styl
 
 pub(crate) fn verify(arguments: &Verify) -> Result<Exit> {
     let store = open_lake(&arguments.lake)?;
-    let expected = if arguments.exports.is_empty() {
-        Vec::new()
+    let exports::Found { exports: expected, notes } = if arguments.exports.is_empty() {
+        exports::Found { exports: Vec::new(), notes: Vec::new() }
     } else {
         exports::find(&arguments.exports, Some(&arguments.lake))?
     };
     let find = |uri: &str| LocalExport::at(Path::new(uri.strip_prefix("file://")?)).ok();
     let bar = progress(expected.len() as u64, "Verifying");
-    let found = block_on(lake::verify(&store, &expected, find, Limits::default(), &mut || {
+    let mut found = block_on(lake::verify(&store, &expected, find, Limits::default(), &mut || {
         bar.inc(1);
         bar.set_message(counted(bar.position(), "manifest"));
     }))?
     .context("the lake cannot be verified")?;
     bar.finish_and_clear();
+    found.problems.extend(notes.into_iter().map(|(about, what)| lake::Problem { about, what }));
     if arguments.json {
         print_json(&found)?;
     } else {

@@ -158,7 +158,7 @@ impl Findings {
                 |contribution| {
                     contribution.add(&finding, || {
                         let record = redaction::kept(event.record(), query_text).into_owned();
-                        (record, context.pack.conditions(matched.rule, event))
+                        (record, redaction::conditions(context.pack.conditions(matched.rule, event), query_text))
                     })
                 },
             )?;

@@ -4,10 +4,14 @@ use std::borrow::Cow;
 
 use crate::config::QueryText;
 use crate::event::{Json, Record};
+use crate::rules::Condition;
 
 /// The record's text, on one line.
 pub(super) fn kept<'r>(record: &Record<'r>, query_text: QueryText) -> Cow<'r, str> {
-    let has_query_text = record.json().at(&["auditPayload", "queryText"]).is_some();
+    // A name may stand twice, and then the last one counts everywhere but here.
+    let has_query_text = matches!(record.json(), Json::Object(members) if members
+        .iter()
+        .any(|(name, payload)| name == "auditPayload" && payload.get("queryText").is_some()));
     if query_text == QueryText::Keep || !has_query_text {
         // A record of a pretty-printed array stands on several lines.
         return if record.raw().contains(['\n', '\r']) { text_of(record.json()) } else { Cow::Borrowed(record.raw()) };
@@ -19,6 +23,18 @@ pub(super) fn kept<'r>(record: &Record<'r>, query_text: QueryText) -> Cow<'r, st
         }
     }
     text_of(&json)
+}
+
+/// Conditions as they may be kept: one that looks into the text of a query shows it.
+pub(super) fn conditions(mut conditions: Vec<Condition>, query_text: QueryText) -> Vec<Condition> {
+    if query_text != QueryText::Keep {
+        for held in &mut conditions {
+            if held.field.as_deref().is_none_or(|field| field.starts_with("auditPayload")) {
+                held.value = query_text.apply(&held.value).unwrap_or_default();
+            }
+        }
+    }
+    conditions
 }
 
 fn redact(payload: &mut Json<'_>, query_text: QueryText) {
@@ -61,6 +77,12 @@ mod tests {
         let line = br#"{"auditPayload":{"queryText":"a","queryText":"b","type":"QueryAuditPayload"}}"#;
         assert!(!kept_text(line, QueryText::Drop).contains(['a', 'b'].map(|c| format!("\"{c}\"")).join("").as_str()));
         assert_eq!(kept_text(line, QueryText::Drop).matches("null").count(), 2);
+    }
+
+    #[test]
+    fn a_payload_that_stands_twice_hides_nothing() {
+        let line = br#"{"auditPayload":{"queryText":"secret"},"auditPayload":{"type":"QueryAuditPayload"}}"#;
+        assert!(!kept_text(line, QueryText::Drop).contains("secret"));
     }
 
     #[test]

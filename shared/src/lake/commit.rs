@@ -172,7 +172,9 @@ impl<S: Store> Lake<'_, S> {
         }
 
         let committed: BTreeSet<String> = manifest.file_names().collect();
-        for name in lease.touched().clone().difference(&committed) {
+        // Only what this source can have written is removed, whatever a manifest or lease that was changed may say.
+        let is_its_own = |name: &&String| names::is_of(name, &source.id);
+        for name in lease.touched().clone().difference(&committed).filter(is_its_own) {
             lease.keep(self.clock.now()).await?;
             self.store.remove(name).await?;
         }

@@ -23,11 +23,17 @@ pub struct DirectoryStore {
     root: PathBuf,
     holder: String,
     /// Locked as long as this process is at work.
-    _process: File,
+    _process: Option<File>,
     written: AtomicU64,
 }
 
 impl DirectoryStore {
+    /// Opens a lake to read it. Nothing is written, so that a read-only disk will do.
+    #[must_use]
+    pub fn open_to_read(root: &Path) -> Self {
+        Self { root: root.to_owned(), holder: String::new(), _process: None, written: AtomicU64::new(0) }
+    }
+
     /// Opens the lake in a folder, which is made if there is none.
     ///
     /// # Errors
@@ -37,9 +43,19 @@ impl DirectoryStore {
         fs::create_dir_all(hidden.join("tmp"))?;
         fs::create_dir_all(hidden.join("processes"))?;
         let (holder, process) = register(&hidden.join("processes"))?;
-        let store = Self { root: root.to_owned(), holder, _process: process, written: AtomicU64::new(0) };
+        let store = Self { root: root.to_owned(), holder, _process: Some(process), written: AtomicU64::new(0) };
         store.clear_after_the_dead()?;
         Ok(store)
+    }
+
+    /// Where a file lies. A name that leads out of the lake, or to its hidden folder, is refused: names are read from
+    /// manifests and leases, which somebody may have changed.
+    fn path(&self, name: &str) -> io::Result<PathBuf> {
+        let is_plain = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.contains(['\\', '\0']);
+        if name.split('/').all(is_plain) {
+            return Ok(self.root.join(name));
+        }
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "this is no name of a file in the lake"))
     }
 
     fn hidden(&self, folder: &str) -> PathBuf {
@@ -69,7 +85,7 @@ impl DirectoryStore {
     fn write(&self, name: &str, content: &mut dyn Read) -> io::Result<()> {
         let number = self.written.fetch_add(1, Ordering::Relaxed);
         let temporary = self.hidden("tmp").join(format!("{}.{number}", self.holder));
-        let target = self.root.join(name);
+        let target = self.path(name)?;
         let mut write = || {
             let mut file = File::create(&temporary)?;
             io::copy(content, &mut file)?;
@@ -86,7 +102,7 @@ impl DirectoryStore {
     }
 
     fn read(&self, name: &str) -> io::Result<Option<Stored>> {
-        match fs::read(self.root.join(name)) {
+        match fs::read(self.path(name)?) {
             Ok(content) => Ok(Some(Stored { etag: etag_of(&content), content: Bytes::from(content) })),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -107,7 +123,9 @@ impl DirectoryStore {
 
 impl Drop for DirectoryStore {
     fn drop(&mut self) {
-        let _ = fs::remove_file(self.hidden("processes").join(&self.holder)); // else the next process removes it
+        if !self.holder.is_empty() {
+            let _ = fs::remove_file(self.hidden("processes").join(&self.holder)); // else the next process removes it
+        }
     }
 }
 
@@ -144,7 +162,8 @@ impl Store for DirectoryStore {
     }
 
     async fn remove(&self, name: &str) -> Result<(), StoreError> {
-        remove_if_there(&self.root.join(name)).map_err(|error| StoreError::new("remove", name, error))
+        let remove = || remove_if_there(&self.path(name)?);
+        remove().map_err(|error| StoreError::new("remove", name, error))
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<Entry>, StoreError> {
@@ -237,6 +256,20 @@ mod tests {
         assert!(matches!(store.put_if("x", b"2".to_vec(), matches.clone()).await.unwrap(), Written::Done(_)));
         assert_eq!(store.put_if("x", b"3".to_vec(), matches).await.unwrap(), Written::Conflict);
         assert_eq!(store.get("x").await.unwrap().unwrap().content, "2");
+    }
+
+    #[tokio::test]
+    async fn nothing_outside_the_lake_is_read_written_or_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = DirectoryStore::open(&folder.path().join("lake")).unwrap();
+        fs::write(folder.path().join("precious"), "1").unwrap();
+        let absolute = folder.path().join("precious").to_string_lossy().into_owned();
+        for name in ["../precious", "a/../../precious", ".immuta-watch/lock", "", "a//b", &absolute] {
+            assert!(store.get(name).await.is_err(), "{name}");
+            assert!(store.put(name, &mut blob("2")).await.is_err(), "{name}");
+            assert!(store.remove(name).await.is_err(), "{name}");
+        }
+        assert_eq!(fs::read_to_string(folder.path().join("precious")).unwrap(), "1");
     }
 
     #[test]

@@ -57,6 +57,13 @@ pub fn alerts_of(date: NaiveDate) -> String {
     format!("{ALERTS}date={}/", date.format("%Y-%m-%d"))
 }
 
+/// Whether a name is one that [`file`] gives to a file of this source.
+#[must_use]
+pub fn is_of(name: &str, source: &SourceId) -> bool {
+    let stem = name.rsplit('/').next().and_then(|last| last.split_once('.')).map(|(stem, _)| stem);
+    DATA.iter().any(|folder| name.starts_with(folder)) && stem == Some(source.as_str())
+}
+
 /// The date in a name, if it has one.
 #[must_use]
 pub fn date_of(name: &str) -> Option<NaiveDate> {
@@ -81,6 +88,9 @@ mod tests {
         );
         assert_eq!(date_of(&file(Area::Alerts, date, &source)), date);
         assert_eq!(date_of(&manifest(&source)), None);
+        assert!(is_of(&file(Area::Rollups, date, &source), &source));
+        assert!(!is_of(&manifest(&source), &source));
+        assert!(!is_of("rollups/another.parquet", &source));
         assert_eq!(file(Area::Quarantine, None, &source), format!("quarantine/{id}.ndjson"));
         assert_eq!(
             file(Area::Alerts, NaiveDate::from_ymd_opt(1, 1, 1), &source),

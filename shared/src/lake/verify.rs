@@ -136,6 +136,13 @@ async fn check_manifest<E: OpenExport>(
     let mut held = Held::default();
     for file in &manifest.files {
         found.files += 1;
+        if !names::is_of(&file.name, &manifest.source) {
+            found.problem(
+                name,
+                format!("it names {}, which is no file of its export; `run --again` writes it anew", file.name),
+            );
+            continue;
+        }
         let Some(stored) = store.get(&file.name).await? else {
             found.problem(&file.name, "the file is missing; `run --again` writes it anew");
             continue;

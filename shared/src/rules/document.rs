@@ -52,7 +52,7 @@ pub(super) struct Document {
     #[serde(default)]
     pub(super) detection: Option<Spanned<Value>>,
     #[serde(default)]
-    pub(super) filter: Option<Spanned<FilterTarget>>,
+    pub(super) filter: Option<Spanned<Value>>,
     #[serde(default)]
     pub(super) correlation: Option<Spanned<Value>>,
     #[serde(default)]
@@ -105,13 +105,6 @@ pub(super) struct LogSource {
     pub(super) service: Option<String>,
     #[serde(default, rename = "definition")]
     _definition: Option<String>,
-}
-
-/// Which rules a filter is about; its selections are read by the Sigma parser.
-#[derive(Debug, Deserialize)]
-pub(super) struct FilterTarget {
-    #[serde(default)]
-    pub(super) rules: Option<Value>,
 }
 
 /// The product and service of audit records in `logsource`.

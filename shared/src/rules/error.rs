@@ -53,12 +53,23 @@ impl<'f> Reporter<'f> {
         self.at(line, message);
     }
 
+    /// An error at the first line from `line` on that holds `token`, or at `line` itself.
+    pub(super) fn after(&mut self, line: u64, token: &str, message: impl Into<String>) {
+        // A section's values begin on the line after its key, and on the same line where it is written in one.
+        let first = line.saturating_sub(1).max(1);
+        let found = self.line_from(first, token).unwrap_or(line);
+        self.at(found, message);
+    }
+
     fn line_with(&self, token: &str) -> Option<u64> {
-        if token.is_empty() {
-            return None;
-        }
-        let found = self.text.lines().position(|line| !line.trim_start().starts_with('#') && line.contains(token))?;
-        Some(found as u64 + 1)
+        self.line_from(1, token)
+    }
+
+    fn line_from(&self, first: u64, token: &str) -> Option<u64> {
+        let holds = |line: &str| !line.trim_start().starts_with('#') && line.contains(token);
+        let found =
+            (1..).zip(self.text.lines()).skip_while(|(number, _)| *number < first).find(|(_, line)| holds(line));
+        found.map(|(number, _)| number).filter(|_| !token.is_empty())
     }
 
     pub(super) fn is_clean(&self) -> bool {

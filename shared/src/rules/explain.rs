@@ -56,8 +56,7 @@ fn collect(trace: &ConditionTrace, under: &str, lists: &ListUses, held: &mut Vec
     }
     match trace {
         ConditionTrace::Selection { name, detection, .. } => {
-            let name = if under.is_empty() { name } else { under };
-            collect_detection(detection, name, lists, held);
+            collect_detection(detection, Place { selection: name, under }, lists, held);
         }
         ConditionTrace::And { children, .. } | ConditionTrace::Or { children, .. } => {
             for child in children {
@@ -66,45 +65,51 @@ fn collect(trace: &ConditionTrace, under: &str, lists: &ListUses, held: &mut Vec
         }
         ConditionTrace::Quantified { branches, .. } => {
             for branch in branches.iter().filter(|branch| branch.matched) {
-                let name = if under.is_empty() { &branch.name } else { under };
-                collect_detection(&branch.detection, name, lists, held);
+                collect_detection(&branch.detection, Place { selection: &branch.name, under }, lists, held);
             }
         }
         ConditionTrace::Not { .. } => {}
     }
 }
 
-fn collect_detection(trace: &DetectionTrace, selection: &str, lists: &ListUses, held: &mut Vec<Condition>) {
+/// Where a comparison stands: its selection, and what to call that if not by its name.
+#[derive(Clone, Copy)]
+struct Place<'p> {
+    selection: &'p str,
+    under: &'p str,
+}
+
+fn collect_detection(trace: &DetectionTrace, place: Place<'_>, lists: &ListUses, held: &mut Vec<Condition>) {
     if !trace.matched() {
         return;
     }
     match trace {
         DetectionTrace::AllOf { items, .. } => {
-            items.iter().filter(|item| item.matched).for_each(|item| held.push(condition(item, selection, lists)));
+            items.iter().filter(|item| item.matched).for_each(|item| held.push(condition(item, place, lists)));
         }
         DetectionTrace::AnyOf { branches, .. } | DetectionTrace::And { branches, .. } => {
             for branch in branches {
-                collect_detection(branch, selection, lists, held);
+                collect_detection(branch, place, lists, held);
             }
         }
-        DetectionTrace::Keywords { item, .. } => held.push(condition(item, selection, lists)),
+        DetectionTrace::Keywords { item, .. } => held.push(condition(item, place, lists)),
         DetectionTrace::ArrayMatch { members, .. } => {
             for member in members {
-                collect_detection(&member.detection, selection, lists, held);
+                collect_detection(&member.detection, place, lists, held);
             }
         }
-        DetectionTrace::Conditional { condition, .. } => collect(condition, selection, lists, held),
+        DetectionTrace::Conditional { condition, .. } => collect(condition, place.selection, lists, held),
         DetectionTrace::Other { .. } => {}
     }
 }
 
-fn condition(item: &ItemTrace, selection: &str, lists: &ListUses) -> Condition {
-    let list = item.field.as_ref().and_then(|field| lists.iter().find(|(used, _)| used == field));
+fn condition(item: &ItemTrace, place: Place<'_>, lists: &ListUses) -> Condition {
+    let list = lists.iter().find(|used| used.selection == place.selection && item.field.as_ref() == Some(&used.field));
     Condition {
-        selection: selection.to_owned(),
+        selection: if place.under.is_empty() { place.selection } else { place.under }.to_owned(),
         field: item.field.clone(),
         value: item.actual.as_ref().map_or_else(String::new, ToString::to_string),
         pattern: item.pattern.clone().unwrap_or_default(),
-        list: list.map(|(_, name)| name.clone()),
+        list: list.map(|used| used.list.clone()),
     }
 }

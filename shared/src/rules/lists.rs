@@ -38,16 +38,25 @@ impl List {
 /// The lists of a pack by name.
 pub(super) type Lists = BTreeMap<String, List>;
 
-/// Which list each field of a rule was compared with.
-pub(super) type ListUses = Vec<(String, String)>;
+/// Which list a field was compared with, in which selection.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ListUse {
+    pub(super) selection: String,
+    pub(super) field: String,
+    pub(super) list: String,
+}
+
+/// Every use of a list in a detection section.
+pub(super) type ListUses = Vec<ListUse>;
 
 /// Replaces every placeholder in a detection section.
 ///
 /// # Errors
 /// The messages, each with the text in the rule that it is about.
 pub(super) fn expand(detections: &mut Detections, lists: &Lists) -> Result<ListUses, Vec<(String, String)>> {
-    let mut expansion = Expansion { lists, uses: Vec::new(), errors: Vec::new() };
-    for detection in detections.named.values_mut() {
+    let mut expansion = Expansion { lists, selection: String::new(), uses: Vec::new(), errors: Vec::new() };
+    for (name, detection) in &mut detections.named {
+        expansion.selection.clone_from(name);
         expansion.detection(detection);
     }
     if expansion.errors.is_empty() {
@@ -61,6 +70,7 @@ pub(super) fn expand(detections: &mut Detections, lists: &Lists) -> Result<ListU
 
 struct Expansion<'l> {
     lists: &'l Lists,
+    selection: String,
     uses: ListUses,
     errors: Vec<(String, String)>,
 }
@@ -106,7 +116,8 @@ impl Expansion<'_> {
                 continue;
             };
             if let Some(list) = self.lists.get(name) {
-                self.uses.push((field.to_owned(), name.to_owned()));
+                let selection = self.selection.clone();
+                self.uses.push(ListUse { selection, field: field.to_owned(), list: name.to_owned() });
                 expanded.extend(list.values.iter().map(|value| SigmaValue::String(SigmaString::new(value))));
                 if list.values.is_empty() {
                     expanded.push(SigmaValue::String(SigmaString::from_raw(NEVER)));

@@ -6,7 +6,7 @@ use rsigma_eval::compile_rule;
 use rsigma_parser::{
     Detection, Detections, FilterRuleTarget, SigmaCollection, SigmaRule, SigmaValue, parse_sigma_yaml,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::document::{Document, Part, Status};
 use super::error::{Reporter, RuleError};
@@ -14,8 +14,10 @@ use super::examples::Example;
 use super::folder::PackFile;
 use super::lists::{self, ListUses, Lists};
 use super::pack::{CompiledRaise, Rule};
-use super::settings::{Raise, RaiseAttribute, unknown_field};
-use crate::event::{Field, fields, kind};
+use super::settings::{Raise, RaiseAttribute};
+use super::strictness;
+use super::vocabulary::{Level, Route};
+use crate::event::{Field, kind};
 
 /// What has been read so far.
 pub(super) struct Loading<'l> {
@@ -55,10 +57,6 @@ impl<'l> Loading<'l> {
             return report.at(1, "there is no detection");
         };
         let detection_line = detection.referenced.line();
-        if let Some(timeframe) = detection.value.get("timeframe") {
-            let message = format!("timeframe ({timeframe}) is not supported: a rule is about single events");
-            report.near("timeframe", "detection:", message);
-        }
         let Some(watch) = &document.watch else {
             return report.at(
                 1,
@@ -82,8 +80,13 @@ impl<'l> Loading<'l> {
         let Some(level) = &document.level else {
             return report.at(1, "there is no level; it is informational, low, medium, high or critical");
         };
-        let Some((mut sigma, uses)) = self.sigma_rule(part, detection_line, document, report) else { return };
-        let raises: Vec<CompiledRaise> = watch.raise.iter().filter_map(|entry| self.raise(entry, report)).collect();
+        if let Some(version) = &document.sigma_version {
+            report.near("sigma-version", "title:", format!("sigma-version {version} is not supported; leave it out"));
+        }
+        let Some((mut sigma, uses)) = self.checked(&detection.value, detection_line, report) else { return };
+        (sigma.title, sigma.id) = (document.title.value.clone(), Some(id.clone()));
+        let raises: Vec<CompiledRaise> =
+            watch.raise.iter().filter_map(|entry| self.raise(entry, (level.value, watch.route), report)).collect();
         let (Some(window), true) = (window, report.is_clean()) else { return };
         let mut fields = Vec::new();
         let mut kinds = Vec::new();
@@ -93,7 +96,6 @@ impl<'l> Loading<'l> {
         fields.dedup();
         let name = file.path.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map_or("", |(stem, _)| stem);
         let examples = Example::all(&watch.examples.value, part.first_line);
-        sigma.custom_attributes.clear();
         self.sigma.rules.push(sigma);
         self.rules.push(Rule {
             id,
@@ -118,28 +120,54 @@ impl<'l> Loading<'l> {
         });
     }
 
-    fn raise(&self, entry: &RaiseAttribute, report: &mut Reporter<'_>) -> Option<CompiledRaise> {
+    fn raise(&self, entry: &RaiseAttribute, base: (Level, Route), report: &mut Reporter<'_>) -> Option<CompiledRaise> {
         let line = entry.when.referenced.line();
+        if entry.level.is_none_or(|level| level <= base.0) && entry.route.is_none_or(|route| route <= base.1) {
+            report.at(line, "this entry raises nothing: neither its level nor its route is above the rule's");
+        }
+        if entry.because.trim().is_empty() {
+            report.at(line, "say in `because` why this is worse: the reader of the alert is shown it");
+        }
         let when = &entry.when.value;
         let detection = match when.get("condition") {
             Some(_) => when.clone(),
             None => json!({ "when": when, "condition": "when" }),
         };
-        let document = json!({
-            "title": "raise",
-            "logsource": { "product": "immuta" },
-            "detection": detection,
-        });
-        // JSON is YAML, so what was read from the file goes back to the Sigma parser without a second YAML writer.
-        let mut rule = parse_one(&document.to_string(), line, "raise:", report)?;
-        let lists = self.expand(&mut rule.detection, line, report)?;
-        match compile_rule(&rule) {
-            Ok(condition) => {
-                let mut fields = Vec::new();
-                collect_fields(&rule.detection, &mut fields, &mut Vec::new());
-                let raise = Raise { level: entry.level, route: entry.route, because: entry.because.trim().to_owned() };
-                Some(CompiledRaise { raise, condition, lists, fields })
+        let (rule, lists) = self.checked(&detection, line, report)?;
+        let condition = compile_rule(&rule).ok()?; // `checked` compiled it once and reported what was wrong
+        let mut fields = Vec::new();
+        collect_fields(&rule.detection, &mut fields, &mut Vec::new());
+        let raise = Raise { level: entry.level, route: entry.route, because: entry.because.trim().to_owned() };
+        Some(CompiledRaise { raise, condition, lists, fields })
+    }
+
+    /// Reads a detection section, the same way wherever it stands: in a rule, in what raises one, in a filter.
+    ///
+    /// It goes to the Sigma parser as JSON, which is YAML: so the file is read once, by one reader, and a word such as
+    /// `yes` means the same everywhere.
+    fn checked(&self, detection: &Value, line: u64, report: &mut Reporter<'_>) -> Option<(SigmaRule, ListUses)> {
+        let form = strictness::check_form(detection);
+        if !form.is_empty() {
+            report_all(form, line, report);
+            return None;
+        }
+        let logsource = json!({ "product": "immuta", "service": "audit" });
+        let document = json!({ "title": "-", "logsource": logsource, "detection": detection });
+        let mut rule = parse_one(&document.to_string(), line, report)?;
+        let conditions = strictness::check_conditions(&rule.detection);
+        if !conditions.is_empty() {
+            report_all(conditions, line, report);
+            return None;
+        }
+        let uses = match lists::expand(&mut rule.detection, self.lists) {
+            Ok(uses) => uses,
+            Err(errors) => {
+                report_all(errors, line, report);
+                return None;
             }
+        };
+        match compile_rule(&rule) {
+            Ok(_) => Some((rule, uses)),
             Err(error) => {
                 report.at(line, error.to_string());
                 None
@@ -147,78 +175,38 @@ impl<'l> Loading<'l> {
         }
     }
 
-    fn sigma_rule(
-        &self,
-        part: Part<'_>,
-        line: u64,
-        document: &Document,
-        report: &mut Reporter<'_>,
-    ) -> Option<(SigmaRule, ListUses)> {
-        if let Some(version) = &document.sigma_version {
-            report.near("sigma-version", "title:", format!("sigma-version {version} is not supported; leave it out"));
-        }
-        let mut rule = parse_one(part.text, line, "detection:", report)?;
-        let uses = self.expand(&mut rule.detection, line, report)?;
-        if let Err(error) = compile_rule(&rule) {
-            let message = error.to_string();
-            let token = message.rsplit(": ").next().unwrap_or_default().to_owned();
-            report.near(&token, "detection:", message);
-            return None;
-        }
-        Some((rule, uses))
-    }
-
-    /// Replaces the placeholders, and checks the names of the fields on the way.
-    fn expand(&self, detections: &mut Detections, line: u64, report: &mut Reporter<'_>) -> Option<ListUses> {
-        let mut names = Vec::new();
-        collect_fields(detections, &mut names, &mut Vec::new());
-        let mut clean = true;
-        for name in names {
-            let message = if name.starts_with(fields::PREFIX) && Field::named(&name).is_none() {
-                unknown_field(&name)
-            } else if name.contains(['[', ']']) {
-                let name = name.replace('\\', ""); // as the engine escapes them
-                format!("{name}: brackets are not supported; a path follows every element of an array by itself")
-            } else {
-                continue;
-            };
-            clean = false;
-            report.near(&name.replace('\\', ""), "detection:", message);
-        }
-        match lists::expand(detections, self.lists) {
-            Ok(uses) => clean.then_some(uses),
-            Err(errors) => {
-                for (token, message) in errors {
-                    if token.is_empty() {
-                        report.at(line, message);
-                    } else {
-                        report.near(&token, "detection:", message);
-                    }
-                }
-                None
-            }
-        }
-    }
-
     fn filter(&mut self, file: &PackFile, document: &Document, part: Part<'_>, report: &mut Reporter<'_>) {
         document.check_log_source(report);
-        let Some(target) = &document.filter else { return };
-        let line = target.referenced.line();
-        if target.value.rules.is_none() {
-            report.at(line, "a filter names its rules: `rules: any`, or a list of their ids");
+        let Some(filter) = &document.filter else { return };
+        let line = filter.referenced.line();
+        if document.detection.is_some() || document.watch.is_some() || document.level.is_some() {
+            report.at(line, "a document is a rule or a filter; a filter has no detection, level or watch of its own");
         }
-        let collection = match parse_sigma_yaml(part.text) {
-            Ok(collection) => collection,
-            Err(error) => return report.at(line, error.to_string()),
-        };
-        for error in &collection.errors {
-            report.near(quoted(error), "filter:", error);
+        if matches!(document.status, Some(Status::Deprecated | Status::Unsupported)) {
+            report.near("status:", "title:", "take a filter that is no longer in force out of the pack");
         }
-        for mut filter in collection.filters {
-            if self.expand(&mut filter.detection, line, report).is_some() && report.is_clean() {
-                self.sigma.filters.push(filter);
-                self.filter_places.push((file.path.clone(), part.first_line + line - 1));
+        let rules = match filter.value.get("rules") {
+            Some(Value::String(any)) if any == "any" => FilterRuleTarget::Any,
+            Some(Value::Array(rules)) if !rules.is_empty() && rules.iter().all(Value::is_string) => {
+                FilterRuleTarget::Specific(rules.iter().filter_map(|rule| Some(rule.as_str()?.to_owned())).collect())
             }
+            _ => {
+                return report.near(
+                    "rules:",
+                    "filter:",
+                    "a filter names its rules: `rules: any`, or a list of their ids",
+                );
+            }
+        };
+        let Some((rule, _)) = self.checked(&without_rules(&filter.value), line, report) else { return };
+        let text =
+            json!({ "title": document.title.value, "filter": { "rules": "any", "a": {"b": "c"}, "condition": "a" } });
+        let parsed = parse_sigma_yaml(&text.to_string()).ok().and_then(|mut parsed| parsed.filters.pop());
+        if let Some(mut parsed) = parsed.filter(|_| report.is_clean()) {
+            parsed.rules = rules;
+            parsed.detection = rule.detection;
+            self.sigma.filters.push(parsed);
+            self.filter_places.push((file.path.clone(), part.first_line + line - 1));
         }
     }
 
@@ -251,8 +239,24 @@ impl<'l> Loading<'l> {
     }
 }
 
+/// The selections and the condition of a filter.
+fn without_rules(filter: &Value) -> Value {
+    let mut detection = filter.clone();
+    if let Some(section) = detection.as_object_mut() {
+        section.remove("rules");
+    }
+    detection
+}
+
+/// Reports findings about the section that begins at a line.
+fn report_all(findings: Vec<strictness::Finding>, line: u64, report: &mut Reporter<'_>) {
+    for (token, message) in findings {
+        report.after(line, &token, message);
+    }
+}
+
 /// Parses a text that holds one rule, reporting what the Sigma parser finds.
-fn parse_one(text: &str, line: u64, key: &str, report: &mut Reporter<'_>) -> Option<SigmaRule> {
+fn parse_one(text: &str, line: u64, report: &mut Reporter<'_>) -> Option<SigmaRule> {
     let mut collection = match parse_sigma_yaml(text) {
         Ok(collection) => collection,
         Err(error) => {
@@ -269,7 +273,7 @@ fn parse_one(text: &str, line: u64, key: &str, report: &mut Reporter<'_>) -> Opt
             first_line.to_owned()
         };
         let token = if message.starts_with("Condition") { "condition:" } else { quoted(error) };
-        report.near(token, key, message);
+        report.after(line, token, message);
     }
     if collection.errors.is_empty() { collection.rules.pop() } else { None }
 }

@@ -15,6 +15,7 @@ mod matching;
 mod pack;
 mod settings;
 mod sigma_event;
+mod strictness;
 mod vocabulary;
 
 pub use error::{RuleError, RuleErrors};

@@ -184,6 +184,10 @@ impl WatchAttribute {
         for name in &self.alert_key.value {
             match Field::named(&name.value) {
                 Some(field) => key.push(KeyField::Derived(field)),
+                None if name.value == "auditPayload.queryText" => {
+                    let message = "the text of a query is no alert key: every query would be an alert of its own";
+                    report.at(name.referenced.line(), message);
+                }
                 None if name.value.starts_with(fields::PREFIX) => {
                     report.at(name.referenced.line(), unknown_field(&name.value));
                 }
@@ -215,11 +219,6 @@ impl WatchAttribute {
                 self.examples.referenced.line(),
                 "a rule needs at least one positive and one negative example; a near miss makes the best negative one",
             );
-        }
-        for raise in &self.raise {
-            if raise.level.is_none() && raise.route.is_none() {
-                report.at(raise.when.referenced.line(), "this entry raises nothing; give it a level, a route or both");
-            }
         }
     }
 }

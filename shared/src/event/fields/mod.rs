@@ -8,6 +8,7 @@
 mod table;
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use self::table::{Place, TABLE, starts_with_one};
 use super::json::Json;
@@ -128,6 +129,7 @@ impl<'r> Fields<'r> {
             for (index, place) in row.places.iter().enumerate() {
                 let values = &mut fields.values[row.field as usize];
                 source.collect(place, row.normalise, values);
+                each_once(values);
                 if values.is_empty() {
                     continue;
                 }
@@ -213,9 +215,28 @@ fn push<'r>(value: Cow<'r, str>, normalise: fn(&str) -> Cow<'_, str>, into: &mut
         Cow::Borrowed(text) => normalise(text.trim()),
         Cow::Owned(text) => Cow::Owned(normalise(text.trim()).into_owned()),
     };
-    if !value.is_empty() && !into.contains(&value) {
+    // A record may list the same name a thousand times in a row; the rest is left to `each_once`.
+    if !value.is_empty() && into.last() != Some(&value) {
         into.push(value);
     }
+}
+
+/// Leaves the first of equal values, in time that grows with their number alone.
+fn each_once(values: &mut Vec<Cow<'_, str>>) {
+    const FEW: usize = 16;
+    if values.len() <= FEW {
+        let mut kept = 0;
+        for index in 0..values.len() {
+            if !values[..kept].contains(&values[index]) {
+                values.swap(kept, index);
+                kept += 1;
+            }
+        }
+        values.truncate(kept);
+        return;
+    }
+    let mut seen: HashSet<Cow<'_, str>> = HashSet::with_capacity(values.len());
+    values.retain(|value| seen.insert(value.clone()));
 }
 
 /// `DATASOURCE`, `DATA_SOURCE` and `Data Source` are the same word.
@@ -302,6 +323,17 @@ mod tests {
         let line = r#"{"auditPayload":{"type":"QueryAuditPayload","securityProfile":{"sensitivity":{"score":"INDETERMINATE"}},
             "objectsAccessed":[{"name":"a","columns":[{"securityProfile":{"sensitivity":{"score":"HIGHLY_SENSITIVE"}}}]}]}}"#;
         assert_eq!(values(Field::Sensitivity, line), ["HIGHLY_SENSITIVE"]);
+    }
+
+    #[test]
+    fn each_value_stands_once_in_the_order_of_the_record() {
+        for count in [5, 5_000] {
+            let mut expected: Vec<String> = (0..count).map(|number| format!("t{number}")).collect();
+            let twice: Vec<String> = expected.iter().chain(&expected).map(|tag| format!("\"{tag}\"")).collect();
+            let line =
+                format!(r#"{{"auditPayload":{{"type":"TagAppliedAuditPayload","tags":[{}]}}}}"#, twice.join(","));
+            assert_eq!(values(Field::Tag, &line), std::mem::take(&mut expected));
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(super) enum Place {
     Target(&'static [&'static str]),
     /// An entry of `relatedResources[]` whose `type` is one of these
     Related(&'static [&'static str]),
-    /// The kind that [`super::kind::of`] found
+    /// The kind that [`crate::event::kind::of`] found
     Kind,
     /// A fixed word, so that a field is never empty
     Always(&'static str),

@@ -13,7 +13,7 @@ pub(super) static COLUMNS: &[Column] = &[
     Column { name: "event_id", meaning: "`id` of the record, not surely unique", read: Read::Path(&["id"]) },
     Column {
         name: "event_time",
-        meaning: "When it happened; null where no time could be read",
+        meaning: "When it happened: `eventTimestamp`, else `receivedTimestamp`; null where neither can be read",
         read: Read::Time(|row| row.event.time()),
     },
     Column {
