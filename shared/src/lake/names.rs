@@ -57,7 +57,7 @@ pub fn alerts_of(date: NaiveDate) -> String {
     format!("{ALERTS}date={}/", date.format("%Y-%m-%d"))
 }
 
-/// Whether a name is one that [`file`] gives to a file of this source.
+/// Whether a name is one that [`file()`] gives to a file of this source.
 #[must_use]
 pub fn is_of(name: &str, source: &SourceId) -> bool {
     let stem = name.rsplit('/').next().and_then(|last| last.split_once('.')).map(|(stem, _)| stem);
