@@ -7,6 +7,7 @@ use super::json::Json;
 /// The date of the partition that holds events whose time cannot be read.
 ///
 /// A real date, because partition projection in Athena knows no other value.
+// The compiler evaluates it: a date that there is none of would not compile.
 pub const UNDATED: NaiveDate = NaiveDate::from_ymd_opt(1970, 1, 1).unwrap();
 
 /// Reads an RFC 3339 time with any offset and any precision.
