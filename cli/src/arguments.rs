@@ -27,9 +27,11 @@ pub(crate) enum Command {
     Run(Run),
     /// Look at exports before anything else: kinds, fields found, lateness, duplicates, rules that would be blind
     Inspect(Inspect),
-    /// List alerts, or show one
-    Alerts(Alerts),
-    /// Check a pack of rules, or run its examples
+    /// List alerts
+    Alerts(ListAlerts),
+    /// Explain one alert: what happened, each condition and why it held, what raised it, what to do
+    Explain(ExplainAlert),
+    /// Check a pack of rules, run its examples, or explain why a rule matches an event or does not
     Rules(Rules),
     /// Count a lake again from the exports and its own files
     Verify(Verify),
@@ -46,10 +48,7 @@ pub(crate) struct Run {
     #[arg(long)]
     pub(crate) lake: PathBuf,
     #[command(flatten)]
-    pub(crate) pack: PackOption,
-    /// The configuration file (YAML)
-    #[arg(long)]
-    pub(crate) config: Option<PathBuf>,
+    pub(crate) pack: PackOptions,
     /// Classify exports that are committed already once more, as after a change of rules
     #[arg(long)]
     pub(crate) again: bool,
@@ -62,10 +61,13 @@ pub(crate) struct Run {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct PackOption {
+pub(crate) struct PackOptions {
     /// The folder of the pack [default: the pack inside this program]
     #[arg(long)]
     pub(crate) rules: Option<PathBuf>,
+    /// The configuration file (YAML): calendars, lists, what ledgers hold
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -74,32 +76,17 @@ pub(crate) struct Inspect {
     #[arg(required = true)]
     pub(crate) exports: Vec<PathBuf>,
     #[command(flatten)]
-    pub(crate) pack: PackOption,
+    pub(crate) pack: PackOptions,
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
-pub(crate) struct Alerts {
-    #[command(subcommand)]
-    pub(crate) show: Option<AlertsCommand>,
-    #[command(flatten)]
-    pub(crate) list: ListAlerts,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum AlertsCommand {
-    /// Show one alert: what happened, why it fired, its first events, what to do
-    Show(ShowAlert),
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct ListAlerts {
     /// The folder of the lake
-    #[arg(long, required = true)]
-    pub(crate) lake: Option<PathBuf>,
+    #[arg(long)]
+    pub(crate) lake: PathBuf,
     /// Only alerts of this level or above
     #[arg(long, value_parser = level)]
     pub(crate) level: Option<Level>,
@@ -130,14 +117,15 @@ pub(crate) struct ListAlerts {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct ShowAlert {
+pub(crate) struct ExplainAlert {
     /// The alert's id, as the list prints it
     pub(crate) id: AlertId,
     /// The folder of the lake
     #[arg(long)]
     pub(crate) lake: PathBuf,
-    #[command(flatten)]
-    pub(crate) pack: PackOption,
+    /// The folder of the pack, for the texts of its rules [default: the pack inside this program]
+    #[arg(long)]
+    pub(crate) rules: Option<PathBuf>,
     /// Print it as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -152,9 +140,30 @@ pub(crate) struct Rules {
 #[derive(Debug, Subcommand)]
 pub(crate) enum RulesCommand {
     /// Load a pack and report everything that is wrong with it, with file and line
-    Check(PackOption),
+    Check(PackOptions),
     /// Run the examples inside the rules
-    Test(PackOption),
+    Test(PackOptions),
+    /// Show, condition by condition, why a rule matches an event or does not
+    Explain(ExplainRule),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainRule {
+    /// The rule, by name or id
+    pub(crate) rule: String,
+    /// A file whose first record is the event, or - for standard input; an export will do
+    pub(crate) event: PathBuf,
+    /// Take the record with this id instead of the first one
+    #[arg(long)]
+    pub(crate) id: Option<String>,
+    /// Take this line instead of the first record
+    #[arg(long, conflicts_with = "id")]
+    pub(crate) line: Option<u64>,
+    #[command(flatten)]
+    pub(crate) pack: PackOptions,
+    /// Print it as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -17,7 +17,8 @@ fn main() -> std::process::ExitCode {
     let done = match &arguments.command {
         Command::Run(run) => commands::run::run(run),
         Command::Inspect(inspect) => commands::inspect::inspect(inspect),
-        Command::Alerts(alerts) => commands::alerts::alerts(alerts),
+        Command::Alerts(alerts) => commands::alerts::list(alerts),
+        Command::Explain(explain) => commands::explain::explain(explain),
         Command::Rules(rules) => commands::rules::rules(rules),
         Command::Verify(verify) => commands::verify::verify(verify),
         Command::Simulate(simulate) => commands::simulate::simulate(simulate),

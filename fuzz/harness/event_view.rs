@@ -5,12 +5,14 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use immuta_watch::alerts::Finding;
+use immuta_watch::config::Configuration;
 use immuta_watch::event::{Event, EventKey, Field, Record};
 use immuta_watch::export::Source;
 use immuta_watch::rules::Pack;
 
 static PACK: LazyLock<Pack> = LazyLock::new(|| {
-    Pack::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules")).unwrap_or_else(|errors| panic!("{errors}"))
+    Pack::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules"), &Configuration::default())
+        .unwrap_or_else(|errors| panic!("{errors}"))
 });
 
 pub(crate) fn check(line: &[u8]) {
@@ -49,10 +51,14 @@ fn alerts(event: &Event<'_>) -> Vec<(String, String)> {
     matches
         .iter()
         .map(|matched| {
-            assert!(!PACK.conditions(matched.rule, event).is_empty(), "{} held for no reason", matched.rule.name);
+            assert!(
+                !PACK.conditions(matched.rule, event, false).is_empty(),
+                "{} held for no reason",
+                matched.rule.name
+            );
             let alert = Finding { matched, event, source: &source, line: 1 }.alert_id();
             assert_eq!(alert.to_string().parse(), Ok(alert.clone()));
-            (alert.to_string(), format!("{} {} {}", matched.rule.name, matched.level, matched.route))
+            (alert.to_string(), format!("{} {} {}", matched.rule.name, matched.outcome.level, matched.outcome.route))
         })
         .collect()
 }

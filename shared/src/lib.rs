@@ -9,10 +9,11 @@
 //!                              alerts)
 //! ```
 //!
-//! [`event`], [`rules`], [`findings`], [`alerts`] and [`report`] are pure: no I/O but temporary files for what does not fit in
+//! [`event`], [`circumstances`], [`rules`], [`findings`], [`alerts`] and [`report`] are pure: no I/O but temporary files for what does not fit in
 //! memory, no clock, no cloud type. [`export`] and [`lake`] are the edges.
 
 pub mod alerts;
+pub mod circumstances;
 pub mod config;
 mod digest;
 pub mod event;
@@ -21,6 +22,7 @@ pub mod findings;
 pub mod lake;
 pub mod report;
 pub mod rules;
+mod spelling;
 
 /// The release that is named in every manifest.
 pub const RELEASE: &str = env!("CARGO_PKG_VERSION");

@@ -6,8 +6,11 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use immuta_watch::circumstances::Circumstance;
+use immuta_watch::config::Configuration;
 use immuta_watch::event::Field;
 use immuta_watch::findings::ledger::Ledger;
+use immuta_watch::rules::{Pack, Question, Raise, Rule};
 
 /// Compares what stands between two marks of a document with what the code says.
 fn check(document: &str, name: &str, expected: &str) {
@@ -45,4 +48,47 @@ fn every_derived_field_is_documented_with_its_places() {
         writeln!(table, "| `{}` | {} |", field.name(), places.join("<br>")).unwrap();
     }
     check("fields.md", "fields", &table);
+}
+
+#[test]
+fn every_circumstance_is_documented() {
+    let mut table = "| field | what it says |\n| --- | --- |\n".to_owned();
+    for circumstance in Circumstance::ALL {
+        writeln!(table, "| `{}` | {} |", circumstance.name(), circumstance.meaning()).unwrap();
+    }
+    check("fields.md", "circumstances", &table);
+}
+
+/// Every governance question, the rules that answer it, what they watch, where that shows, and an example of each.
+#[test]
+fn every_question_has_its_rules() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules");
+    let pack = Pack::load(&folder, &Configuration::default()).unwrap_or_else(|errors| panic!("{errors}"));
+    let mut text = String::new();
+    for question in Question::ALL {
+        let rules: Vec<&Rule> = pack.rules().iter().filter(|rule| rule.question == question).collect();
+        assert!(!rules.is_empty(), "no rule answers {question}: {}", question.asks());
+        writeln!(text, "\n### {}\n", question.asks()).unwrap();
+        writeln!(text, "`{question}` · beside the alerts: {}\n", question.also_in()).unwrap();
+        writeln!(text, "| rule | events | where it shows | example |\n| --- | --- | --- | --- |").unwrap();
+        for rule in rules {
+            let shows = [format!("{}, {}", rule.route, rule.level)].into_iter().chain(rule.raises().map(raised));
+            let example = rule.positive_examples().next().expect("every rule has a positive example");
+            writeln!(
+                text,
+                "| [{}](../rules/{}) | {} | {} | {example} |",
+                rule.title,
+                rule.file,
+                rule.kinds.join(", "),
+                shows.collect::<Vec<_>>().join("<br>"),
+            )
+            .unwrap();
+        }
+    }
+    check("questions.md", "questions", &text);
+}
+
+fn raised(raise: &Raise) -> String {
+    let to = [raise.route.map(|route| route.to_string()), raise.level.map(|level| level.to_string())];
+    format!("{}: {}", to.into_iter().flatten().collect::<Vec<_>>().join(", "), raise.because.replace('|', "\\|"))
 }

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use immuta_watch::config::Configuration;
 use immuta_watch::event::{Event, Record};
 use immuta_watch::rules::{Level, Pack, PackFile, Route};
 
@@ -72,7 +73,7 @@ fn matched(pack: &Pack, record: &str) -> Option<(Level, Route)> {
     let record = Record::parse(record.as_bytes()).unwrap();
     let matches = pack.matches(&Event::of(&record));
     assert!(matches.len() <= 1);
-    matches.first().map(|found| (found.level, found.route))
+    matches.first().map(|found| (found.outcome.level, found.outcome.route))
 }
 
 fn granted(permission: &str) -> String {
@@ -83,8 +84,8 @@ fn granted(permission: &str) -> String {
 
 #[test]
 fn the_pack_that_ships_loads_and_all_its_examples_hold() {
-    let pack =
-        Pack::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules")).unwrap_or_else(|errors| panic!("{errors}"));
+    let pack = Pack::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules"), &Configuration::default())
+        .unwrap_or_else(|errors| panic!("{errors}"));
     assert!(pack.rules().len() >= 15);
     let results = pack.run_examples();
     let failures: Vec<_> = results.iter().filter(|result| result.failure.is_some()).collect();
@@ -94,7 +95,7 @@ fn the_pack_that_ships_loads_and_all_its_examples_hold() {
 
 #[test]
 fn a_list_raises_level_and_route_and_its_wildcards_count() {
-    let pack = Pack::compile(&files(RULE)).unwrap();
+    let pack = Pack::compile(&files(RULE), &Configuration::default()).unwrap();
     assert_eq!(matched(&pack, &granted("CREATE_PROJECT")), Some((Level::Low, Route::Dashboard)));
     assert_eq!(matched(&pack, &granted("governance")), Some((Level::High, Route::Notification)));
     assert_eq!(matched(&pack, &granted("IMPERSONATE_USER")), Some((Level::High, Route::Notification)));
@@ -102,14 +103,16 @@ fn a_list_raises_level_and_route_and_its_wildcards_count() {
 
 #[test]
 fn an_empty_list_matches_nothing() {
-    let pack = Pack::compile(&files(&RULE.replace("%high_risk%", "%nothing%"))).unwrap();
+    let pack = Pack::compile(&files(&RULE.replace("%high_risk%", "%nothing%")), &Configuration::default()).unwrap();
     assert_eq!(matched(&pack, &granted("GOVERNANCE")), Some((Level::Low, Route::Dashboard)));
 }
 
 #[test]
 fn a_raise_may_be_a_whole_detection_with_its_own_condition() {
     let when = "a: {watch.permission: GOVERNANCE}\n        b: {watch.actor: ann}\n        condition: a and not b";
-    let pack = Pack::compile(&files(&RULE.replace("watch.permission|expand: '%high_risk%'", when))).unwrap();
+    let pack =
+        Pack::compile(&files(&RULE.replace("watch.permission|expand: '%high_risk%'", when)), &Configuration::default())
+            .unwrap();
     assert_eq!(matched(&pack, &granted("GOVERNANCE")), Some((Level::Low, Route::Dashboard)));
     let by_bob = granted("GOVERNANCE").replace("ann", "bob");
     assert_eq!(matched(&pack, &by_bob), Some((Level::High, Route::Notification)));
@@ -117,7 +120,7 @@ fn a_raise_may_be_a_whole_detection_with_its_own_condition() {
 
 #[test]
 fn a_filter_takes_out_what_it_describes() {
-    let pack = Pack::compile(&with_filter(FILTER)).unwrap();
+    let pack = Pack::compile(&with_filter(FILTER), &Configuration::default()).unwrap();
     assert_eq!(pack.filters(), 1);
     assert!(matched(&pack, &granted("GOVERNANCE")).is_some());
     assert_eq!(matched(&pack, &granted("GOVERNANCE").replace("ann", "okta-scim")), None);
@@ -125,10 +128,10 @@ fn a_filter_takes_out_what_it_describes() {
 
 #[test]
 fn the_conditions_that_held_name_field_value_and_list() {
-    let pack = Pack::compile(&files(RULE)).unwrap();
+    let pack = Pack::compile(&files(RULE), &Configuration::default()).unwrap();
     let text = granted("GOVERNANCE");
     let record = Record::parse(text.as_bytes()).unwrap();
-    let conditions = pack.conditions(&pack.rules()[0], &Event::of(&record));
+    let conditions = pack.conditions(&pack.rules()[0], &Event::of(&record), false);
     let shown: Vec<_> = conditions
         .iter()
         .map(|held| {
@@ -146,11 +149,14 @@ fn the_conditions_that_held_name_field_value_and_list() {
 
 #[test]
 fn the_hash_changes_with_every_byte_and_not_with_the_order_of_files() {
-    let pack = Pack::compile(&files(RULE)).unwrap();
+    let pack = Pack::compile(&files(RULE), &Configuration::default()).unwrap();
     let mut reversed = files(RULE);
     reversed.reverse();
-    assert_eq!(Pack::compile(&reversed).unwrap().hash(), pack.hash());
-    assert_ne!(Pack::compile(&files(&RULE.replace("Ask the", "Call the"))).unwrap().hash(), pack.hash());
+    assert_eq!(Pack::compile(&reversed, &Configuration::default()).unwrap().hash(), pack.hash());
+    assert_ne!(
+        Pack::compile(&files(&RULE.replace("Ask the", "Call the")), &Configuration::default()).unwrap().hash(),
+        pack.hash()
+    );
 }
 
 /// What is wrong, where, and in which words: line, and a part of the message.
@@ -202,7 +208,7 @@ fn everything_that_would_silently_not_match_is_an_error_with_its_line() {
     ];
     for (from, to, line, message) in cases {
         assert!(RULE.contains(from), "{from}");
-        let errors = match Pack::compile(&files(&RULE.replacen(from, to, 1))) {
+        let errors = match Pack::compile(&files(&RULE.replacen(from, to, 1)), &Configuration::default()) {
             Ok(_) => panic!("{to} loads"),
             Err(errors) => errors.0,
         };
@@ -218,7 +224,7 @@ fn everything_that_would_silently_not_match_is_an_error_with_its_line() {
 #[test]
 fn an_error_in_a_later_document_has_the_line_of_the_file() {
     let second = RULE.replace("0001", "0003").replace("window: 1d", "window: soon");
-    let errors = Pack::compile(&files(&format!("{RULE}---\n{second}"))).unwrap_err().0;
+    let errors = Pack::compile(&files(&format!("{RULE}---\n{second}")), &Configuration::default()).unwrap_err().0;
     assert_eq!(errors.len(), 1);
     assert_eq!(errors[0].line, Some(RULE.lines().count() as u64 + 1 + 16));
 }
@@ -227,10 +233,20 @@ fn an_error_in_a_later_document_has_the_line_of_the_file() {
 fn rules_with_one_id_and_filters_without_a_rule_are_errors() {
     let mut twice = files(RULE);
     twice.push(PackFile { path: "permissions/again.yml".to_owned(), text: RULE.to_owned() });
-    assert!(Pack::compile(&twice).unwrap_err().to_string().contains("is already that of permissions/again.yml"));
+    assert!(
+        Pack::compile(&twice, &Configuration::default())
+            .unwrap_err()
+            .to_string()
+            .contains("is already that of permissions/again.yml")
+    );
     let astray = FILTER.replace("rules: [00000000-0000-4000-8000-000000000001]", "rules: [nobody]");
-    assert!(Pack::compile(&with_filter(&astray)).unwrap_err().to_string().contains("about \"nobody\""));
-    assert!(Pack::compile(&[]).unwrap_err().to_string().contains("there is no rule"));
+    assert!(
+        Pack::compile(&with_filter(&astray), &Configuration::default())
+            .unwrap_err()
+            .to_string()
+            .contains("about \"nobody\"")
+    );
+    assert!(Pack::compile(&[], &Configuration::default()).unwrap_err().to_string().contains("there is no rule"));
 }
 
 #[test]
@@ -248,7 +264,8 @@ fn a_filter_that_would_filter_everything_or_nothing_by_mistake_is_an_error() {
     ];
     for (from, to, message) in cases {
         assert!(FILTER.contains(from), "{from}");
-        let errors = Pack::compile(&with_filter(&FILTER.replacen(from, to, 1))).expect_err(to);
+        let errors =
+            Pack::compile(&with_filter(&FILTER.replacen(from, to, 1)), &Configuration::default()).expect_err(to);
         assert!(errors.to_string().contains(message), "{to}: {errors}");
     }
 }
@@ -256,11 +273,17 @@ fn a_filter_that_would_filter_everything_or_nothing_by_mistake_is_an_error() {
 #[test]
 fn a_word_means_the_same_wherever_it_stands() {
     let record = granted("yes");
-    let pack =
-        Pack::compile(&files(&RULE.replace("watch.kind: PermissionApplied", "auditPayload.permission: yes"))).unwrap();
+    let pack = Pack::compile(
+        &files(&RULE.replace("watch.kind: PermissionApplied", "auditPayload.permission: yes")),
+        &Configuration::default(),
+    )
+    .unwrap();
     assert!(matched(&pack, &record).is_some());
     let raised = RULE.replace("watch.permission|expand: '%high_risk%'", "auditPayload.permission: yes");
-    assert_eq!(matched(&Pack::compile(&files(&raised)).unwrap(), &record), Some((Level::High, Route::Notification)));
+    assert_eq!(
+        matched(&Pack::compile(&files(&raised), &Configuration::default()).unwrap(), &record),
+        Some((Level::High, Route::Notification))
+    );
 }
 
 #[test]
@@ -269,5 +292,10 @@ fn a_correlation_is_refused_and_not_skipped() {
         "title: Many\ncorrelation:\n  type: event_count\n  rules: [a]\n  timespan: 1h\n  condition: {gte: 3}\n";
     let mut files = files(RULE);
     files.push(PackFile { path: "many.yml".to_owned(), text: correlation.to_owned() });
-    assert!(Pack::compile(&files).unwrap_err().to_string().contains("correlation rules are not supported"));
+    assert!(
+        Pack::compile(&files, &Configuration::default())
+            .unwrap_err()
+            .to_string()
+            .contains("correlation rules are not supported")
+    );
 }

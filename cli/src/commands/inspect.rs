@@ -16,7 +16,7 @@ use crate::terminal::{BOLD, Cell, DIM, RED, Table, bytes, counted, harmless, num
 use crate::{exports, pack};
 
 pub(crate) fn inspect(arguments: &Inspect) -> Result<Exit> {
-    let pack = pack::load(&arguments.pack)?;
+    let (pack, _) = pack::load(&arguments.pack)?;
     let exports::Found { exports, notes } = exports::find(&arguments.exports, None)?;
     let notes = notes.into_iter().map(|(path, reason)| format!("{path}: {reason}")).collect();
     let mut seen = Seen { notes, ..Seen::default() };

@@ -1,8 +1,10 @@
 //! One module per command: call the library, print what came of it.
 
 pub(crate) mod alerts;
+pub(crate) mod explain;
 pub(crate) mod inspect;
 pub(crate) mod rules;
+mod rules_explain;
 pub(crate) mod run;
 pub(crate) mod simulate;
 pub(crate) mod verify;

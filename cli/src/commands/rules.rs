@@ -1,9 +1,10 @@
-//! `rules check` and `rules test`.
+//! `rules check` and `rules test`; `rules explain` has a file of its own.
 
 use anyhow::Result;
 use immuta_watch::rules::{ExampleKind, RuleErrors};
 
-use crate::arguments::{PackOption, Rules, RulesCommand};
+use super::rules_explain;
+use crate::arguments::{PackOptions, Rules, RulesCommand};
 use crate::exit::Exit;
 use crate::pack;
 use crate::terminal::{GREEN, RED, counted, say, styled};
@@ -12,16 +13,18 @@ pub(crate) fn rules(arguments: &Rules) -> Result<Exit> {
     match &arguments.command {
         RulesCommand::Check(option) => check(option),
         RulesCommand::Test(option) => test(option),
+        RulesCommand::Explain(explain) => rules_explain::explain(explain),
     }
 }
 
-fn check(option: &PackOption) -> Result<Exit> {
-    match pack::try_load(option) {
+fn check(option: &PackOptions) -> Result<Exit> {
+    let configuration = pack::configuration(option.config.as_deref())?;
+    match pack::try_load(option.rules.as_deref(), &configuration) {
         Ok(found) => {
             say!(
                 "{} the pack {} is sound: {}, {}, {} (hash {})",
                 styled(GREEN, "ok"),
-                pack::name(option),
+                pack::name(option.rules.as_deref()),
                 counted(found.rules().len() as u64, "rule"),
                 counted(found.filters() as u64, "filter"),
                 counted(found.lists().len() as u64, "list"),
@@ -33,8 +36,9 @@ fn check(option: &PackOption) -> Result<Exit> {
     }
 }
 
-fn test(option: &PackOption) -> Result<Exit> {
-    let pack = match pack::try_load(option) {
+fn test(option: &PackOptions) -> Result<Exit> {
+    let configuration = pack::configuration(option.config.as_deref())?;
+    let pack = match pack::try_load(option.rules.as_deref(), &configuration) {
         Ok(pack) => pack,
         Err(errors) => return Ok(report(&errors)),
     };

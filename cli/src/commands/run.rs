@@ -1,13 +1,11 @@
 //! `run`: exports into a lake.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use immuta_watch::alerts::Alert;
-use immuta_watch::config::Configuration;
 use immuta_watch::export::Limits;
 use immuta_watch::findings::{Bounds, Context, Counts};
 use immuta_watch::lake::{DirectoryStore, Lake, LocalExport, Manifest, Outcome, SystemClock, dates, visit_alerts};
@@ -32,8 +30,7 @@ const LISTED: usize = 20;
 
 pub(crate) fn run(arguments: &Run) -> Result<Exit> {
     let started = Instant::now();
-    let pack = pack::load(&arguments.pack)?;
-    let configuration = read_configuration(arguments.config.as_deref())?;
+    let (pack, configuration) = pack::load(&arguments.pack)?;
     let exports::Found { exports, notes } = exports::find(&arguments.exports, Some(&arguments.lake))?;
     let store = create_lake(&arguments.lake)?;
     let work = Work {
@@ -72,12 +69,6 @@ pub(crate) fn run(arguments: &Run) -> Result<Exit> {
         report.print()?;
     }
     Ok(report.exit())
-}
-
-fn read_configuration(file: Option<&Path>) -> Result<Configuration> {
-    let Some(file) = file else { return Ok(Configuration::default()) };
-    let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
-    Configuration::parse(&text).with_context(|| format!("the configuration {} cannot be used", file.display()))
 }
 
 /// What the threads share.
@@ -285,7 +276,7 @@ impl Report<'_> {
         say!("\nThe lake is in {lake}. Ask it more:")?;
         say!("  {program} alerts --lake {lake} --level medium")?;
         if let Some(alert) = self.alerts.listed.first() {
-            say!("  {program} alerts show {} --lake {lake}", alert.detail().alert)?;
+            say!("  {program} explain {} --lake {lake}", alert.detail().alert)?;
         }
         say!("  {program} verify --lake {lake}")?;
         say!(

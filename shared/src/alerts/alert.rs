@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::contribution::Contribution;
+use chrono::{DateTime, Utc};
+
+use super::approval::{Approval, Approvals};
+use super::contribution::{Contribution, Example};
 use super::id::AlertId;
-use crate::event::{Event, Field, Record};
+use crate::event::{Event, EventKey, Field, Record};
 use crate::findings::Fold;
+use crate::rules::Condition;
 
 /// The derived fields that say what an event is about, the most telling first.
 const SUBJECT_MATTER: [Field; 9] = [
@@ -20,41 +24,82 @@ const SUBJECT_MATTER: [Field; 9] = [
     Field::Column,
 ];
 
-/// An alert: the fold of all its contributions.
+/// An alert: the fold of all its contributions, with what approvals make of it.
 #[derive(Debug, Clone)]
-pub struct Alert(Contribution);
+pub struct Alert {
+    folded: Contribution,
+    /// The approvals that stand behind its grants, by the grant's event
+    approved: BTreeMap<EventKey, Approval>,
+}
 
 impl Alert {
-    /// Folds contributions into alerts, by id.
-    pub fn fold(contributions: impl IntoIterator<Item = Contribution>) -> BTreeMap<AlertId, Alert> {
-        let mut alerts: BTreeMap<AlertId, Alert> = BTreeMap::new();
+    /// Folds contributions by the id of their alert.
+    pub fn fold(contributions: impl IntoIterator<Item = Contribution>) -> BTreeMap<AlertId, Contribution> {
+        let mut folded: BTreeMap<AlertId, Contribution> = BTreeMap::new();
         for contribution in contributions {
-            match alerts.get_mut(&contribution.alert) {
-                Some(alert) => alert.0.fold(contribution),
+            match folded.get_mut(&contribution.alert) {
+                Some(alert) => alert.fold(contribution),
                 None => {
-                    alerts.insert(contribution.alert.clone(), Alert(contribution));
+                    folded.insert(contribution.alert.clone(), contribution);
                 }
             }
         }
-        alerts
+        folded
+    }
+
+    /// The alert that folded contributions make, given the approvals of all exports within [`Self::approvals_sought`].
+    #[must_use]
+    pub fn of(mut folded: Contribution, approvals: &Approvals) -> Self {
+        let mut approved = BTreeMap::new();
+        for (event, open) in &folded.unless_approved {
+            if let Some(approval) = approvals.behind(&open.grant) {
+                approved.insert(*event, approval.clone());
+            } else {
+                folded.level = folded.level.max(open.level);
+                folded.route = folded.route.max(open.route);
+                folded.raised.extend(open.raised.iter().cloned());
+            }
+        }
+        Self { folded, approved }
+    }
+
+    /// The earliest and the latest time of approvals that would change anything; `None` if none would.
+    #[must_use]
+    pub fn approvals_sought(folded: &Contribution) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+        let grants = || folded.unless_approved.values().map(|open| &open.grant);
+        Some((grants().map(|grant| grant.from).min()?, grants().map(|grant| grant.until).max()?))
     }
 
     /// What is known of it.
     #[must_use]
     pub fn detail(&self) -> &Contribution {
-        &self.0
+        &self.folded
+    }
+
+    /// The approval that stands behind the grant of an event.
+    #[must_use]
+    pub fn approval(&self, event: EventKey) -> Option<&Approval> {
+        self.approved.get(&event)
+    }
+
+    /// The conditions that held for an example event, with those of a grant that nobody approved.
+    #[must_use]
+    pub fn conditions<'e>(&self, example: &'e Example) -> Vec<&'e Condition> {
+        let further: &[Condition] =
+            if self.approved.contains_key(&example.key) { &[] } else { &example.unless_approved };
+        example.conditions.iter().chain(further).collect()
     }
 
     /// How many distinct events it has.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.0.events.len()
+        self.folded.events.len()
     }
 
     /// One value of the alert key as text; several values of one field joined by commas.
     #[must_use]
     pub fn key_text(&self, field: &str) -> Option<String> {
-        let (_, values) = self.0.key.iter().find(|(name, _)| name == field)?;
+        let (_, values) = self.folded.key.iter().find(|(name, _)| name == field)?;
         (!values.is_empty()).then(|| values.join(", "))
     }
 
@@ -62,8 +107,8 @@ impl Alert {
     #[must_use]
     pub fn subject_matter(&self) -> Vec<String> {
         let mut found = Vec::new();
-        let in_key = |field: Field| self.0.key.iter().any(|(name, _)| name == field.name());
-        for example in &self.0.examples {
+        let in_key = |field: Field| self.folded.key.iter().any(|(name, _)| name == field.name());
+        for example in &self.folded.examples {
             let Ok(record) = Record::parse(example.record.get().as_bytes()) else { continue };
             let event = Event::of(&record);
             for field in SUBJECT_MATTER.into_iter().filter(|field| !in_key(*field)) {

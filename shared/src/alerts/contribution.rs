@@ -1,16 +1,17 @@
 //! What one export contributes to one alert.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::id::AlertId;
+use crate::circumstances::Grant;
 use crate::event::{Event, EventKey};
 use crate::export::SourceId;
 use crate::findings::Fold;
-use crate::rules::{Condition, Level, Match, Question, Route};
+use crate::rules::{Condition, Level, Match, Outcome, Question, Route};
 
 /// How many example events an alert keeps whole: the first ones by event time and event key.
 pub const EXAMPLES: usize = 5;
@@ -72,8 +73,30 @@ pub struct Contribution {
     pub last: Option<DateTime<Utc>>,
     /// The keys of all events: what makes the count exact when an event comes twice
     pub events: BTreeSet<EventKey>,
+    /// Grants that are worth more unless an approved request stands behind them, which another export may hold
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub unless_approved: BTreeMap<EventKey, UnlessApproved>,
     /// The first events, whole
     pub examples: Vec<Example>,
+}
+
+/// What a grant comes to if no approved request stands behind it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct UnlessApproved {
+    /// What the request must be about
+    pub grant: Grant,
+    /// The level then
+    pub level: Level,
+    /// The route then
+    pub route: Route,
+    /// What raises it then
+    pub raised: BTreeSet<String>,
+}
+
+impl UnlessApproved {
+    fn weight(&self) -> impl Ord {
+        (self.level, self.route, self.raised.clone(), self.grant.from, self.grant.until)
+    }
 }
 
 /// An example event of an alert.
@@ -89,6 +112,9 @@ pub struct Example {
     pub line: u64,
     /// The conditions of the rule that held
     pub conditions: Vec<Condition>,
+    /// Further ones that hold if no approved request stands behind a grant
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub unless_approved: Vec<Condition>,
     /// The whole record, with its query text as configured
     pub record: Box<RawValue>,
 }
@@ -99,9 +125,21 @@ impl Example {
     }
 }
 
+/// What an example keeps of a match.
+pub struct Details {
+    /// The record's text, as it may be kept
+    pub record: String,
+    /// The conditions that held
+    pub conditions: Vec<Condition>,
+    /// Those that hold if no approved request stands behind it
+    pub unless_approved: Vec<Condition>,
+}
+
 /// What a contribution takes in memory beside its texts, and what each event key adds to it.
 const BYTES: usize = 600;
 const KEY_BYTES: usize = 40;
+/// What an open grant adds: its parties' names, and why it would be raised.
+const GRANT_BYTES: usize = 600;
 
 impl Contribution {
     /// An empty contribution to the alert of a match, and about how many bytes it takes.
@@ -114,8 +152,9 @@ impl Contribution {
             rule_name: rule.name.clone(),
             title: rule.title.clone(),
             question: rule.question,
-            level: finding.matched.level,
-            route: finding.matched.route,
+            // The weakest there is: every match says what it is worth when it is added.
+            level: rule.level,
+            route: rule.route,
             key: finding.key(),
             window_start: rule.window.start(finding.event.time()),
             window_hours: rule.window.hours(),
@@ -123,33 +162,43 @@ impl Contribution {
             first: None,
             last: None,
             events: BTreeSet::new(),
+            unless_approved: BTreeMap::new(),
             examples: Vec::new(),
         };
         (contribution, BYTES)
     }
 
-    /// Adds a match. `details` gives the record and the conditions that held; it is asked only for an event that may
-    /// become an example. Returns by about how many bytes the contribution grew.
-    pub fn add(&mut self, finding: &Finding<'_, '_>, details: impl FnOnce() -> (String, Vec<Condition>)) -> usize {
-        let event = finding.event;
-        self.level = self.level.max(finding.matched.level);
-        self.route = self.route.max(finding.matched.route);
-        for raise in &finding.matched.raised {
+    /// Adds a match. `details` gives what an example keeps of it; it is asked only for an event that may become one.
+    /// Returns by about how many bytes the contribution grew.
+    pub fn add(&mut self, finding: &Finding<'_, '_>, details: impl FnOnce() -> Details) -> usize {
+        let (event, matched) = (finding.event, finding.matched);
+        let mut bytes = if self.events.insert(event.key()) { KEY_BYTES } else { 0 };
+        let settled = matched.if_approved.as_ref().map_or(&matched.outcome, |with| &with.outcome);
+        self.level = self.level.max(settled.level);
+        self.route = self.route.max(settled.route);
+        for raise in &settled.raised {
             if !self.raised.contains(&raise.because) {
                 self.raised.insert(raise.because.clone());
             }
         }
+        if let Some(with) = &matched.if_approved {
+            let Outcome { level, route, raised } = &matched.outcome;
+            let raised = raised.iter().map(|raise| raise.because.clone()).collect();
+            let open = UnlessApproved { grant: with.grant.clone(), level: *level, route: *route, raised };
+            self.unless_approved.insert(event.key(), open);
+            bytes += GRANT_BYTES;
+        }
         self.widen(event.time(), event.time());
-        let mut bytes = if self.events.insert(event.key()) { KEY_BYTES } else { 0 };
         let order = (event.time(), event.key(), finding.source, finding.line);
         let wanted = self.examples.len() < EXAMPLES || self.examples.last().is_some_and(|last| order < last.order());
         if wanted {
-            let (record, conditions) = details();
-            bytes += record.len() + conditions.len() * 128;
+            let Details { record, conditions, unless_approved } = details();
+            bytes += record.len() + (conditions.len() + unless_approved.len()) * 128;
             // The record was parsed once, so it is JSON; should it not be, the event still counts.
             if let Ok(record) = RawValue::from_string(record) {
                 let (source, line) = (finding.source.clone(), finding.line);
-                self.examples.push(Example { time: event.time(), key: event.key(), source, line, conditions, record });
+                let (time, key) = (event.time(), event.key());
+                self.examples.push(Example { time, key, source, line, conditions, unless_approved, record });
                 self.keep_first_examples();
             }
         }
@@ -194,6 +243,13 @@ impl Fold for Contribution {
         self.raised.extend(other.raised);
         self.widen(other.first, other.last);
         self.events.extend(other.events);
+        for (event, open) in other.unless_approved {
+            // One event that two packs judged differently: the graver judgement, so that the order is of no account.
+            let known = self.unless_approved.entry(event).or_insert_with(|| open.clone());
+            if open.weight() > known.weight() {
+                *known = open;
+            }
+        }
         self.examples.extend(other.examples);
         self.keep_first_examples();
     }

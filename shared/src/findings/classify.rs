@@ -11,7 +11,7 @@ use super::quarantine::Quarantine;
 use super::redaction;
 use super::rollup::{self, RollupKey};
 use super::{Counts, FoldMap};
-use crate::alerts::{AlertId, Contribution, Finding};
+use crate::alerts::{AlertId, Approval, ApprovalKey, Contribution, Details, Finding};
 use crate::config::Configuration;
 use crate::event::{Event, Record};
 use crate::export::{Compression, Ending, ExportReader, Limits, Source};
@@ -37,7 +37,7 @@ pub struct Bounds {
     pub rows: usize,
     /// Rollups
     pub rollups: usize,
-    /// Contributions to alerts
+    /// Contributions to alerts, and approvals
     pub alerts: usize,
 }
 
@@ -48,6 +48,9 @@ impl Default for Bounds {
         Self { rows: 16 * MIB, rollups: 8 * MIB, alerts: 16 * MIB }
     }
 }
+
+/// About what an approval takes in memory.
+const APPROVAL_BYTES: usize = 500;
 
 /// An export could not be classified. Nothing of it was written.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +80,8 @@ pub struct Findings {
     pub(super) rollups: FoldMap<RollupKey, u64>,
     pub(super) contributions: FoldMap<AlertId, Contribution>,
     pub(super) contribution_dates: BTreeSet<NaiveDate>,
+    pub(super) approvals: FoldMap<ApprovalKey, Approval>,
+    pub(super) approval_dates: BTreeSet<NaiveDate>,
     pub(super) quarantine: Quarantine,
 }
 
@@ -101,6 +106,8 @@ pub fn classify(
         rollups: FoldMap::new(bounds.rollups),
         contributions: FoldMap::new(bounds.alerts),
         contribution_dates: BTreeSet::new(),
+        approvals: FoldMap::new(bounds.alerts),
+        approval_dates: BTreeSet::new(),
         quarantine: Quarantine::new(),
     };
     while let Some(line) = reader.next_line().map_err(ClassifyError::Read)? {
@@ -145,6 +152,10 @@ impl Findings {
             Ledger::Changes => self.counts.changes += 1,
         }
         self.ledgers[ledger as usize].push(&RowSource { event, source: source.id.as_str(), line, query_text })?;
+        if let Some(approval) = Approval::of(event) {
+            self.approval_dates.insert(approval.key().date());
+            self.approvals.update(&approval.key(), || (approval, APPROVAL_BYTES), |_| 0)?;
+        }
         let matches = context.pack.matches(event);
         rollup::count(&mut self.rollups, event, &matches)?;
         for matched in &matches {
@@ -157,8 +168,17 @@ impl Findings {
                 || Contribution::begin(&finding),
                 |contribution| {
                     contribution.add(&finding, || {
+                        let kept = |approved| {
+                            let conditions = context.pack.conditions(matched.rule, event, approved);
+                            redaction::conditions(conditions, query_text)
+                        };
                         let record = redaction::kept(event.record(), query_text).into_owned();
-                        (record, redaction::conditions(context.pack.conditions(matched.rule, event), query_text))
+                        let (mut conditions, mut unless_approved) = (kept(false), Vec::new());
+                        if matched.if_approved.is_some() {
+                            unless_approved = std::mem::replace(&mut conditions, kept(true));
+                            unless_approved.retain(|found| !conditions.contains(found));
+                        }
+                        Details { record, conditions, unless_approved }
                     })
                 },
             )?;

@@ -8,13 +8,14 @@ use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicro
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 use chrono::NaiveDate;
 use parquet::arrow::ArrowWriter;
+use serde::de::DeserializeOwned;
 
 use super::blob::{Blob, BlobWriter};
 use super::classify::Findings;
-use super::fold_map::Merge;
+use super::fold_map::{Fold, Merge};
 use super::ledger::{self, Ledger, Rows};
 use super::rollup::RollupKey;
-use crate::alerts::{AlertId, Contribution};
+use crate::alerts::{AlertId, ApprovalKey};
 
 /// The part of the lake that a file belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,6 +26,8 @@ pub enum Area {
     Rollups,
     /// Contributions to alerts (one JSON object a line)
     Alerts,
+    /// Approved requests (one JSON object a line)
+    Approvals,
     /// Lines that could not be read (one JSON object a line)
     Quarantine,
 }
@@ -57,6 +60,7 @@ impl Findings {
         // Every event is counted by its kind, so rollups have exactly the dates of the ledgers.
         planned.extend(event_dates.into_iter().map(|date| (Area::Rollups, Some(date))));
         planned.extend(self.contribution_dates.iter().map(|date| (Area::Alerts, Some(*date))));
+        planned.extend(self.approval_dates.iter().map(|date| (Area::Approvals, Some(*date))));
         planned.extend((!self.quarantine.is_empty()).then_some((Area::Quarantine, None)));
         planned
     }
@@ -66,15 +70,18 @@ impl Findings {
     /// # Errors
     /// Those of the temporary files, here and from the iterator.
     pub fn into_files(self) -> Result<Files, ArrowError> {
-        let Findings { ledgers, rollups, contributions, quarantine, .. } = self;
+        let Findings { ledgers, rollups, contributions, approvals, quarantine, .. } = self;
         let ledgers = ledgers.into_iter().flat_map(ledger_files);
         let rollups = RollupFiles { entries: rollups.into_sorted()?, next: None };
-        let alerts = AlertFiles { entries: contributions.into_sorted()?, next: None };
+        let alerts =
+            LineFiles { area: Area::Alerts, date: AlertId::date, entries: contributions.into_sorted()?, next: None };
+        let approvals =
+            LineFiles { area: Area::Approvals, date: ApprovalKey::date, entries: approvals.into_sorted()?, next: None };
         let quarantine = (!quarantine.is_empty()).then(|| {
             let (blob, rows) = quarantine.finish();
             Ok(FindingsFile { area: Area::Quarantine, date: None, rows, blob })
         });
-        Ok(Box::new(ledgers.chain(rollups).chain(alerts).chain(quarantine)))
+        Ok(Box::new(ledgers.chain(rollups).chain(alerts).chain(approvals).chain(quarantine)))
     }
 }
 
@@ -156,26 +163,28 @@ fn rollup_batch(schema: &SchemaRef, entries: &[(RollupKey, u64)]) -> Result<Reco
     RecordBatch::try_new(Arc::clone(schema), arrays)
 }
 
-/// One file of contributions per date on which windows begin.
-struct AlertFiles {
-    entries: Merge<AlertId, Contribution>,
-    next: Option<Contribution>,
+/// One file per date, with a JSON object for each entry; entries come in the order of their dates.
+struct LineFiles<K, V> {
+    area: Area,
+    date: fn(&K) -> NaiveDate,
+    entries: Merge<K, V>,
+    next: Option<(K, V)>,
 }
 
-impl AlertFiles {
+impl<K: Ord + DeserializeOwned, V: Fold> LineFiles<K, V> {
     fn file(&mut self) -> io::Result<Option<FindingsFile>> {
         let mut out = BlobWriter::new();
         let (mut date, mut rows) = (None, 0);
         loop {
-            let contribution = match self.next.take() {
-                Some(contribution) => Some(contribution),
-                None => self.entries.next().transpose()?.map(|(_, contribution)| contribution),
+            let entry = match self.next.take() {
+                Some(entry) => Some(entry),
+                None => self.entries.next().transpose()?,
             };
-            match contribution {
-                Some(contribution) if date.is_none_or(|date| date == contribution.date()) => {
-                    date = Some(contribution.date());
+            match entry {
+                Some((key, value)) if date.is_none_or(|date| date == (self.date)(&key)) => {
+                    date = Some((self.date)(&key));
                     rows += 1;
-                    serde_json::to_writer(&mut out, &contribution)?;
+                    serde_json::to_writer(&mut out, &value)?;
                     out.write_all(b"\n")?;
                 }
                 other => {
@@ -184,11 +193,11 @@ impl AlertFiles {
                 }
             }
         }
-        Ok(date.map(|date| FindingsFile { area: Area::Alerts, date: Some(date), rows, blob: out.finish() }))
+        Ok(date.map(|date| FindingsFile { area: self.area, date: Some(date), rows, blob: out.finish() }))
     }
 }
 
-impl Iterator for AlertFiles {
+impl<K: Ord + DeserializeOwned, V: Fold> Iterator for LineFiles<K, V> {
     type Item = Result<FindingsFile, ArrowError>;
 
     fn next(&mut self) -> Option<Self::Item> {

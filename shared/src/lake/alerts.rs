@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeBounds;
 
 use chrono::NaiveDate;
+use serde::de::DeserializeOwned;
 
 use super::manifest::read_manifests;
 use super::names;
 use super::store::{Store, StoreError};
-use crate::alerts::{Alert, AlertId, Contribution};
+use crate::alerts::{Alert, AlertId, Approval, Approvals, Contribution};
 
 /// Alerts cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -38,17 +39,17 @@ pub async fn visit_alerts(
     dates: impl RangeBounds<NaiveDate>,
     visit: &mut (dyn FnMut(Alert) + Send),
 ) -> Result<(), ReadError> {
-    let mut by_date: BTreeMap<NaiveDate, Vec<String>> = BTreeMap::new();
-    for name in committed_names(store).await? {
-        let Some(date) = names::date_of(&name).filter(|date| dates.contains(date)) else { continue };
-        by_date.entry(date).or_default().push(name);
-    }
-    for files in by_date.values() {
-        let mut contributions = Vec::new();
+    let committed = Committed::in_lake(store).await?;
+    for (_, files) in committed.alerts.iter().filter(|(date, _)| dates.contains(date)) {
+        let mut contributions: Vec<Contribution> = Vec::new();
         for name in files {
-            contributions.extend(read_contributions(store, name).await?);
+            contributions.extend(read_lines::<Contribution>(store, name).await?);
         }
-        Alert::fold(contributions).into_values().for_each(&mut *visit);
+        let folded = Alert::fold(contributions);
+        let approvals = committed.approvals_for(store, folded.values()).await?;
+        for folded in folded.into_values() {
+            visit(Alert::of(folded, &approvals));
+        }
     }
     Ok(())
 }
@@ -58,21 +59,62 @@ pub async fn visit_alerts(
 /// # Errors
 /// [`ReadError`]
 pub async fn read_alert(store: &impl Store, id: &AlertId) -> Result<Option<Alert>, ReadError> {
-    let folder = names::alerts_of(id.date());
-    let mut contributions = Vec::new();
-    for name in committed_names(store).await?.into_iter().filter(|name| name.starts_with(&folder)) {
-        contributions.extend(read_contributions(store, &name).await?.into_iter().filter(|found| found.alert == *id));
+    let committed = Committed::in_lake(store).await?;
+    let mut contributions: Vec<Contribution> = Vec::new();
+    for name in committed.alerts.get(&id.date()).into_iter().flatten() {
+        contributions
+            .extend(read_lines::<Contribution>(store, name).await?.into_iter().filter(|found| found.alert == *id));
     }
-    Ok(Alert::fold(contributions).remove(id))
+    let Some(folded) = Alert::fold(contributions).remove(id) else { return Ok(None) };
+    let approvals = committed.approvals_for(store, [&folded]).await?;
+    Ok(Some(Alert::of(folded, &approvals)))
 }
 
-async fn committed_names(store: &impl Store) -> Result<BTreeSet<String>, StoreError> {
-    let manifests = read_manifests(store).await?;
-    let files = manifests.into_iter().filter_map(|(_, manifest)| manifest.ok()).flat_map(|manifest| manifest.files);
-    Ok(files.map(|file| file.name).filter(|name| name.starts_with(names::ALERTS)).collect())
+/// The files that manifests name, by date.
+struct Committed {
+    alerts: BTreeMap<NaiveDate, Vec<String>>,
+    approvals: BTreeMap<NaiveDate, Vec<String>>,
 }
 
-async fn read_contributions(store: &impl Store, name: &str) -> Result<Vec<Contribution>, ReadError> {
+impl Committed {
+    async fn in_lake(store: &impl Store) -> Result<Self, StoreError> {
+        let mut committed = Self { alerts: BTreeMap::new(), approvals: BTreeMap::new() };
+        let manifests = read_manifests(store).await?;
+        let files = manifests.into_iter().filter_map(|(_, manifest)| manifest.ok()).flat_map(|manifest| manifest.files);
+        // In the order of names, and each once, whatever order manifests come in.
+        let names: BTreeSet<String> = files.map(|file| file.name).collect();
+        for name in names {
+            let Some(date) = names::date_of(&name) else { continue };
+            if name.starts_with(names::ALERTS) {
+                committed.alerts.entry(date).or_default().push(name);
+            } else if name.starts_with(names::APPROVALS) {
+                committed.approvals.entry(date).or_default().push(name);
+            }
+        }
+        Ok(committed)
+    }
+
+    /// The approvals that may stand behind grants of these alerts; nothing is read where there are no such grants.
+    async fn approvals_for(
+        &self,
+        store: &impl Store,
+        folded: impl IntoIterator<Item = &Contribution>,
+    ) -> Result<Approvals, ReadError> {
+        let sought: Vec<_> = folded.into_iter().filter_map(Alert::approvals_sought).collect();
+        let first = sought.iter().map(|(first, _)| first.date_naive()).min();
+        let last = sought.iter().map(|(_, last)| last.date_naive()).max();
+        let mut approvals: Vec<Approval> = Vec::new();
+        if let (Some(first), Some(last)) = (first, last) {
+            for name in self.approvals.range(first..=last).flat_map(|(_, names)| names) {
+                approvals.extend(read_lines::<Approval>(store, name).await?);
+            }
+        }
+        Ok(Approvals::new(approvals))
+    }
+}
+
+/// The JSON objects of a file, one a line.
+async fn read_lines<T: DeserializeOwned>(store: &impl Store, name: &str) -> Result<Vec<T>, ReadError> {
     let damaged = |line, reason: String| ReadError::Damaged { name: name.to_owned(), line, reason };
     let Some(stored) = store.get(name).await? else { return Err(damaged(1, "the file is missing".to_owned())) };
     let lines = stored.content.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).enumerate();

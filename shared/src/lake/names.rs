@@ -7,6 +7,7 @@
 //! ledger/changes/date=YYYY-MM-DD/<source>.parquet  one row per other event
 //! rollups/date=YYYY-MM-DD/<source>.parquet         counts per hour
 //! alerts/date=YYYY-MM-DD/<source>.ndjson           contributions to alerts, by the date their window begins on
+//! approvals/date=YYYY-MM-DD/<source>.ndjson        approved requests, by the date of the approval
 //! quarantine/<source>.ndjson                       lines that could not be read
 //! ```
 //!
@@ -23,8 +24,10 @@ pub const MANIFESTS: &str = "manifests/";
 pub const LEASES: &str = "leases/";
 /// The folder of contributions to alerts.
 pub const ALERTS: &str = "alerts/";
+/// The folder of approved requests.
+pub const APPROVALS: &str = "approvals/";
 /// The folders of files that manifests name.
-pub const DATA: [&str; 4] = ["ledger/", "rollups/", ALERTS, "quarantine/"];
+pub const DATA: [&str; 5] = ["ledger/", "rollups/", ALERTS, APPROVALS, "quarantine/"];
 
 /// The manifest of an export.
 #[must_use]
@@ -45,6 +48,7 @@ pub fn file(area: Area, date: Option<NaiveDate>, source: &SourceId) -> String {
         Area::Ledger(ledger) => (format!("ledger/{}/", ledger.name()), "parquet"),
         Area::Rollups => ("rollups/".to_owned(), "parquet"),
         Area::Alerts => (ALERTS.to_owned(), "ndjson"),
+        Area::Approvals => (APPROVALS.to_owned(), "ndjson"),
         Area::Quarantine => ("quarantine/".to_owned(), "ndjson"),
     };
     let partition = date.map_or_else(String::new, |date| format!("date={}/", date.format("%Y-%m-%d")));

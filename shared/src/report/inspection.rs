@@ -263,6 +263,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::config::Configuration;
     use crate::event::Record;
 
     fn inspect(lines: &[&str]) -> Inspection {
@@ -292,7 +293,8 @@ mod tests {
 
     #[test]
     fn rules_whose_field_is_never_found_are_blind() {
-        let pack = Pack::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules")).unwrap();
+        let pack =
+            Pack::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules"), &Configuration::default()).unwrap();
         let seen = inspect(&[r#"{"auditPayload":{"type":"PermissionAppliedAuditPayload","perm":"AUDIT"}}"#]);
         let blind = seen.blind_rules(&pack);
         let why = |name: &str| blind.iter().find(|blind| blind.rule.name == name).map(|blind| blind.why.clone());

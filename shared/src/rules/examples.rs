@@ -40,6 +40,14 @@ impl Example {
         positive.chain(negative).collect()
     }
 
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn is_positive(&self) -> bool {
+        self.kind == ExampleKind::Positive
+    }
+
     fn failure(&self, pack: &Pack, rule: &Rule) -> Option<String> {
         let record = match Record::parse(self.record.as_bytes()) {
             Ok(record) => record,
@@ -52,11 +60,11 @@ impl Example {
             (ExampleKind::Negative, Some(_)) => Some("the rule matches it".to_owned()),
             (ExampleKind::Negative, None) => None,
             (ExampleKind::Positive, Some(matched)) => {
-                let level = self.level.filter(|level| *level != matched.level);
-                let route = self.route.filter(|route| *route != matched.route);
+                let level = self.level.filter(|level| *level != matched.outcome.level);
+                let route = self.route.filter(|route| *route != matched.outcome.route);
                 match (level, route) {
-                    (Some(level), _) => Some(format!("its level is {}, not {level}", matched.level)),
-                    (None, Some(route)) => Some(format!("its route is {}, not {route}", matched.route)),
+                    (Some(level), _) => Some(format!("its level is {}, not {level}", matched.outcome.level)),
+                    (None, Some(route)) => Some(format!("its route is {}, not {route}", matched.outcome.route)),
                     (None, None) => None,
                 }
             }

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use rsigma_parser::{Detection, Detections, Modifier, SigmaString, SigmaValue};
 
-use super::error::did_you_mean;
+use crate::config::{self, ListOverlay};
+use crate::spelling::did_you_mean;
 
 /// One list, as its file says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,18 +26,54 @@ impl List {
     /// Reads a list: one value a line; lines that begin with `#` are comments.
     #[must_use]
     pub fn parse(name: &str, text: &str) -> Self {
-        let values = text
-            .lines()
-            .map(|line| line.trim_start_matches('\u{feff}').trim())
-            .filter(|line| !line.is_empty() && !line.starts_with('#'))
-            .map(str::to_owned)
-            .collect();
-        Self { name: name.to_owned(), values }
+        Self { name: name.to_owned(), values: config::lines(text).collect() }
+    }
+
+    /// The list as an installation has it.
+    ///
+    /// # Errors
+    /// A value is to be removed that is not there.
+    fn overlaid(&mut self, overlay: &ListOverlay) -> Result<(), String> {
+        if let Some(values) = &overlay.replace {
+            self.values.clone_from(values);
+        }
+        for value in &overlay.remove {
+            let Some(position) = self.values.iter().position(|found| found == value) else {
+                let hint = did_you_mean(value, self.values.iter().map(String::as_str));
+                return Err(format!("lists.{}.remove: {value:?} is not on the list{hint}", self.name));
+            };
+            self.values.remove(position);
+        }
+        for value in &overlay.add {
+            if !self.values.contains(value) {
+                self.values.push(value.clone());
+            }
+        }
+        Ok(())
     }
 }
 
 /// The lists of a pack by name.
 pub(super) type Lists = BTreeMap<String, List>;
+
+/// Puts what the configuration says of lists over those of the pack.
+///
+/// # Errors
+/// A list, or a value to remove, that is not there.
+pub(super) fn overlay(lists: &mut Lists, overlays: &BTreeMap<String, ListOverlay>) -> Result<(), Vec<String>> {
+    let mut errors = Vec::new();
+    for (name, overlay) in overlays {
+        if let Some(list) = lists.get_mut(name) {
+            errors.extend(list.overlaid(overlay).err());
+        } else {
+            let hint = did_you_mean(name, lists.keys().map(String::as_str));
+            errors.push(format!(
+                "lists.{name}: the pack has no list of this name{hint}; a new list is a file of the pack"
+            ));
+        }
+    }
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
+}
 
 /// Which list a field was compared with, in which selection.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -164,5 +201,25 @@ mod tests {
         let list =
             List::parse("x", "\u{feff}# what it is for\r\nUSER_ADMIN\r\n\n  Manage Policies  \n#OLD\nIMPERSONATE_*");
         assert_eq!(list.values, ["USER_ADMIN", "Manage Policies", "IMPERSONATE_*"]);
+    }
+
+    #[test]
+    fn an_overlay_replaces_removes_and_adds() {
+        let mut lists = Lists::from([("x".to_owned(), List::parse("x", "A\nB"))]);
+        let overlaid = |lists: &mut Lists, name: &str, overlay: ListOverlay| {
+            overlay_one(lists, name, overlay).map(|()| lists["x"].values.join(" "))
+        };
+        let values = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>();
+        let change = ListOverlay { remove: values(&["A"]), add: values(&["C", "B"]), ..ListOverlay::default() };
+        assert_eq!(overlaid(&mut lists, "x", change.clone()).unwrap(), "B C");
+        let wrong = overlaid(&mut lists, "x", change).unwrap_err();
+        assert!(wrong[0].contains("\"A\" is not on the list"), "{wrong:?}");
+        let replaced = ListOverlay { replace: Some(values(&["D"])), ..ListOverlay::default() };
+        assert_eq!(overlaid(&mut lists, "x", replaced.clone()).unwrap(), "D");
+        assert!(overlaid(&mut lists, "xy", replaced).unwrap_err()[0].contains("did you mean x"));
+    }
+
+    fn overlay_one(lists: &mut Lists, name: &str, change: ListOverlay) -> Result<(), Vec<String>> {
+        overlay(lists, &BTreeMap::from([(name.to_owned(), change)]))
     }
 }

@@ -17,6 +17,7 @@ use super::pack::{CompiledRaise, Rule};
 use super::settings::{Raise, RaiseAttribute};
 use super::strictness;
 use super::vocabulary::{Level, Route};
+use crate::circumstances::{Circumstance, ManualLists};
 use crate::event::{Field, kind};
 
 /// What has been read so far.
@@ -91,6 +92,10 @@ impl<'l> Loading<'l> {
         let mut fields = Vec::new();
         let mut kinds = Vec::new();
         collect_fields(&sigma.detection, &mut fields, &mut kinds);
+        refuse_manual(&fields, detection_line, report);
+        if !report.is_clean() {
+            return;
+        }
         fields.extend(raises.iter().flat_map(|raise| raise.fields.clone()));
         fields.sort();
         fields.dedup();
@@ -137,6 +142,12 @@ impl<'l> Loading<'l> {
         let condition = compile_rule(&rule).ok()?; // `checked` compiled it once and reported what was wrong
         let mut fields = Vec::new();
         collect_fields(&rule.detection, &mut fields, &mut Vec::new());
+        if fields.iter().any(|field| field == Circumstance::Manual.name()) {
+            for name in ManualLists::NAMES.into_iter().filter(|name| !self.lists.contains_key(*name)) {
+                let message = format!("watch.manual needs the list lists/{name}.txt, and the pack has none");
+                report.after(line, Circumstance::Manual.name(), message);
+            }
+        }
         let raise = Raise { level: entry.level, route: entry.route, because: entry.because.trim().to_owned() };
         Some(CompiledRaise { raise, condition, lists, fields })
     }
@@ -199,6 +210,9 @@ impl<'l> Loading<'l> {
             }
         };
         let Some((rule, _)) = self.checked(&without_rules(&filter.value), line, report) else { return };
+        let mut fields = Vec::new();
+        collect_fields(&rule.detection, &mut fields, &mut Vec::new());
+        refuse_manual(&fields, line, report);
         let text =
             json!({ "title": document.title.value, "filter": { "rules": "any", "a": {"b": "c"}, "condition": "a" } });
         let parsed = parse_sigma_yaml(&text.to_string()).ok().and_then(|mut parsed| parsed.filters.pop());
@@ -236,6 +250,15 @@ impl<'l> Loading<'l> {
                 }
             }
         }
+    }
+}
+
+/// Whether a change was done by hand may depend on other exports, and whether a rule matches must not.
+fn refuse_manual(fields: &[String], line: u64, report: &mut Reporter<'_>) {
+    let manual = Circumstance::Manual.name();
+    if fields.iter().any(|field| field == manual) {
+        let message = format!("{manual} may stand in `when` of a raise only: the approval may lie in another export");
+        report.after(line, manual, message);
     }
 }
 

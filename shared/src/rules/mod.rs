@@ -20,10 +20,10 @@ mod vocabulary;
 
 pub use error::{RuleError, RuleErrors};
 pub use examples::{ExampleKind, ExampleResult};
-pub use explain::Condition;
+pub use explain::{Comparison, Condition, Explanation, RaiseExplanation, Step, Trace};
 pub use folder::{PackFile, read_folder};
 pub use lists::List;
-pub use matching::Match;
+pub use matching::{IfApproved, Match, Outcome};
 pub use pack::{Pack, Rule};
 pub use settings::{KeyField, Raise, Window};
 pub use vocabulary::{Level, Question, Route};

@@ -10,10 +10,12 @@ use super::document::parts;
 use super::error::{RuleError, RuleErrors};
 use super::examples::Example;
 use super::folder::{LISTS, PackFile, read_folder};
-use super::lists::{List, ListUses, Lists};
+use super::lists::{self, List, ListUses, Lists};
 use super::loading::Loading;
 use super::settings::{KeyField, Raise, Window};
 use super::vocabulary::{Level, Question, Route};
+use crate::circumstances::{Circumstance, Installation, ManualLists};
+use crate::config::Configuration;
 use crate::digest;
 
 /// A rule, ready to match.
@@ -55,6 +57,23 @@ pub struct Rule {
     pub(super) id_line: u64,
 }
 
+impl Rule {
+    /// What raises it, in the order of the file.
+    pub fn raises(&self) -> impl Iterator<Item = &Raise> {
+        self.raises.iter().map(|compiled| &compiled.raise)
+    }
+
+    /// The names of its examples that it must match.
+    pub fn positive_examples(&self) -> impl Iterator<Item = &str> {
+        self.examples.iter().filter(|example| example.is_positive()).map(Example::name)
+    }
+
+    /// Whether anything raises it that asks whether a change was done by hand.
+    pub(super) fn asks_for_hands(&self) -> bool {
+        self.raises.iter().any(|raise| raise.fields.iter().any(|field| field == Circumstance::Manual.name()))
+    }
+}
+
 /// A raise with its condition compiled.
 pub(super) struct CompiledRaise {
     pub(super) raise: Raise,
@@ -63,12 +82,13 @@ pub(super) struct CompiledRaise {
     pub(super) fields: Vec<String>,
 }
 
-/// Every rule, filter and list, compiled.
+/// Every rule, filter and list, compiled for an installation.
 pub struct Pack {
     hash: String,
     pub(super) rules: Vec<Rule>,
     pub(super) by_id: HashMap<String, usize>,
     pub(super) engine: Engine,
+    pub(super) installation: Installation,
     lists: Lists,
     filters: usize,
 }
@@ -80,26 +100,30 @@ impl std::fmt::Debug for Pack {
 }
 
 impl Pack {
-    /// Loads a folder.
+    /// Loads a folder, for an installation with this configuration.
     ///
     /// # Errors
     /// Everything that is wrong with it, with file and line.
-    pub fn load(folder: &Path) -> Result<Self, RuleErrors> {
-        Self::compile(&read_folder(folder)?)
+    pub fn load(folder: &Path, configuration: &Configuration) -> Result<Self, RuleErrors> {
+        Self::compile(&read_folder(folder)?, configuration)
     }
 
     /// Compiles files that were read already.
     ///
     /// # Errors
     /// Everything that is wrong with them, with file and line.
-    pub fn compile(files: &[PackFile]) -> Result<Self, RuleErrors> {
+    pub fn compile(files: &[PackFile], configuration: &Configuration) -> Result<Self, RuleErrors> {
         let mut files: Vec<&PackFile> = files.iter().collect();
         files.sort();
-        let lists: Lists = files
+        let mut lists: Lists = files
             .iter()
             .filter_map(|file| Some((file, file.path.strip_prefix(LISTS)?.strip_suffix(".txt")?)))
             .map(|(file, name)| (name.to_owned(), List::parse(name, &file.text)))
             .collect();
+        lists::overlay(&mut lists, &configuration.lists).map_err(|messages| {
+            let error = |message| RuleError { file: "the configuration".to_owned(), line: None, message };
+            RuleErrors(messages.into_iter().map(error).collect())
+        })?;
         let mut loading = Loading::with(&lists);
         for file in files.iter().filter(|file| !file.path.starts_with(LISTS)) {
             for part in parts(&file.text) {
@@ -125,7 +149,8 @@ impl Pack {
             return Err(RuleErrors(errors));
         }
         let by_id = rules.iter().enumerate().map(|(index, rule)| (rule.id.clone(), index)).collect();
-        Ok(Self { hash: hash_of(&files), rules, by_id, engine, lists, filters: sigma.filters.len() })
+        let installation = Installation::new(configuration, &manual_lists(&lists));
+        Ok(Self { hash: hash_of(&files), rules, by_id, engine, installation, lists, filters: sigma.filters.len() })
     }
 
     /// The first 128 bits of SHA-256 over names and texts of the files, as 32 hexadecimal digits.
@@ -146,7 +171,13 @@ impl Pack {
         self.rules.iter().find(|rule| rule.id == id_or_name || rule.name == id_or_name)
     }
 
-    /// The lists by name.
+    /// What the configuration says of events.
+    #[must_use]
+    pub fn installation(&self) -> &Installation {
+        &self.installation
+    }
+
+    /// The lists by name, as the installation has them.
     #[must_use]
     pub fn lists(&self) -> &BTreeMap<String, List> {
         &self.lists
@@ -157,6 +188,13 @@ impl Pack {
     pub fn filters(&self) -> usize {
         self.filters
     }
+}
+
+/// The lists that tell whose hands did something; a pack that lacks one has no rule that asks.
+fn manual_lists(lists: &Lists) -> ManualLists<'_> {
+    let [service_accounts, provisioning_actors, system_actor_types] =
+        ManualLists::NAMES.map(|name| lists.get(name).map_or(&[][..], |list| list.values.as_slice()));
+    ManualLists { service_accounts, provisioning_actors, system_actor_types }
 }
 
 fn hash_of(files: &[&PackFile]) -> String {

@@ -8,9 +8,11 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_saphyr::Spanned;
 
-use super::error::{Reporter, did_you_mean};
+use super::error::Reporter;
 use super::vocabulary::{Level, Question, Route};
+use crate::circumstances::Circumstance;
 use crate::event::{Event, Field, fields, time};
+use crate::spelling::did_you_mean;
 
 /// The attribute as it stands in the file.
 #[derive(Debug, Deserialize)]
@@ -188,6 +190,13 @@ impl WatchAttribute {
                     let message = "the text of a query is no alert key: every query would be an alert of its own";
                     report.at(name.referenced.line(), message);
                 }
+                None if Circumstance::named(&name.value).is_some() => {
+                    let message = format!(
+                        "{} is what the configuration says, and no part of an alert's identity: use facts of the record",
+                        name.value
+                    );
+                    report.at(name.referenced.line(), message);
+                }
                 None if name.value.starts_with(fields::PREFIX) => {
                     report.at(name.referenced.line(), unknown_field(&name.value));
                 }
@@ -225,7 +234,8 @@ impl WatchAttribute {
 
 /// The message about a derived field that does not exist.
 pub(super) fn unknown_field(name: &str) -> String {
-    let hint = did_you_mean(name, Field::all().map(Field::name));
+    let circumstances = Circumstance::ALL.into_iter().map(Circumstance::name);
+    let hint = did_you_mean(name, Field::all().map(Field::name).chain(circumstances));
     format!("there is no derived field {name}{hint}")
 }
 

@@ -4,39 +4,51 @@ use std::borrow::Cow;
 
 use rsigma_eval::{Event as SigmaEventTrait, EventValue};
 
+use crate::circumstances::{Circumstance, Circumstances, Value};
 use crate::event::{Event, Field, Json, fields};
 
 /// Lends an event to the engine, so that nothing is parsed or copied twice.
-pub(super) struct SigmaEvent<'e>(pub(super) &'e Event<'e>);
+pub(super) struct SigmaEvent<'e> {
+    pub(super) event: &'e Event<'e>,
+    pub(super) circumstances: &'e Circumstances<'e>,
+    /// Whether what may have been approved is taken to have been
+    pub(super) approved: bool,
+}
 
 impl SigmaEventTrait for SigmaEvent<'_> {
     fn get_field(&self, path: &str) -> Option<EventValue<'_>> {
         if path.starts_with(fields::PREFIX) {
-            let values = self.0.field(Field::named(path)?);
+            if let Some(circumstance) = Circumstance::named(path) {
+                return self.circumstances.value(circumstance, self.approved).map(|value| match value {
+                    Value::Text(text) => EventValue::Str(Cow::Borrowed(text)),
+                    Value::Number(number) => EventValue::Int(number.into()),
+                });
+            }
+            let values = self.event.field(Field::named(path)?);
             return one_or_many(values.iter().map(|value| EventValue::Str(Cow::Borrowed(value.as_ref()))).collect());
         }
         let mut found = Vec::new();
         let path: Vec<&str> = path.split('.').collect();
-        self.0.record().json().each_at(&path, &mut |value| found.push(engine_value(value)));
+        self.event.record().json().each_at(&path, &mut |value| found.push(engine_value(value)));
         one_or_many(found)
     }
 
     fn any_string_value(&self, predicate: &dyn Fn(&str) -> bool) -> bool {
-        any_string(self.0.record().json(), predicate)
+        any_string(self.event.record().json(), predicate)
     }
 
     fn all_string_values(&self) -> Vec<Cow<'_, str>> {
         let mut strings = Vec::new();
-        each_string(self.0.record().json(), &mut |text| strings.push(Cow::Owned(text.to_owned())));
+        each_string(self.event.record().json(), &mut |text| strings.push(Cow::Owned(text.to_owned())));
         strings
     }
 
     fn visit_string_values(&self, visit: &mut dyn FnMut(&str)) {
-        each_string(self.0.record().json(), visit);
+        each_string(self.event.record().json(), visit);
     }
 
     fn to_json(&self) -> serde_json::Value {
-        serde_json::to_value(self.0.record().json()).unwrap_or(serde_json::Value::Null)
+        serde_json::to_value(self.event.record().json()).unwrap_or(serde_json::Value::Null)
     }
 }
 

@@ -5,6 +5,7 @@ use rsigma_parser::{ConditionExpr, Detections, Quantifier};
 use serde_json::Value;
 
 use super::settings::unknown_field;
+use crate::circumstances::Circumstance;
 use crate::event::{Field, fields};
 
 /// What is wrong, with the text of the file that it is about.
@@ -86,7 +87,7 @@ fn check_item(key: &str, value: &Value, found: &mut Vec<Finding>) {
         wrong(format!("{key} takes true or false"));
     }
     let compares_numbers = modifiers.iter().any(|modifier| ["gt", "gte", "lt", "lte"].contains(modifier));
-    if compares_numbers && field.starts_with(fields::PREFIX) {
+    if compares_numbers && field.starts_with(fields::PREFIX) && field != Circumstance::Hour.name() {
         wrong(format!("{field} is text, and cannot be compared as a number"));
     }
     if modifiers.contains(&"fieldref")
@@ -99,7 +100,7 @@ fn check_item(key: &str, value: &Value, found: &mut Vec<Finding>) {
 /// A field is a derived one that there is, or a path of the record.
 fn check_field(field: &str, wrong: &mut dyn FnMut(String)) {
     let is_derived = field.to_ascii_lowercase().starts_with(fields::PREFIX) || field.eq_ignore_ascii_case("watch");
-    if is_derived && Field::named(field).is_none() {
+    if is_derived && Field::named(field).is_none() && Circumstance::named(field).is_none() {
         wrong(unknown_field(field));
     } else if field.contains(['[', ']']) {
         wrong(format!("{field}: brackets are not supported; a path follows every element of an array by itself"));

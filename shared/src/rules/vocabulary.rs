@@ -162,6 +162,41 @@ impl Question {
             Question::Watcher => "watcher",
         }
     }
+    /// The question itself.
+    #[must_use]
+    pub fn asks(self) -> &'static str {
+        match self {
+            Question::Entitlements => "How do entitlements shift over time?",
+            Question::Approvals => "Who approved access to a data set?",
+            Question::Grants => "Are access grants and removals in order?",
+            Question::Tagging => "Were tags put on or taken off data sources or columns?",
+            Question::TagDefinitions => "Were tags created, updated, deleted?",
+            Question::Attributes => "Were user attributes added or removed?",
+            Question::Users => "Are users made in Immuta instead of the identity provider?",
+            Question::Permissions => "Who was given permissions?",
+            Question::Policies => "Which policy was created, updated, deleted, by whom?",
+            Question::PolicyImpact => "What did a policy change do to access?",
+            Question::Classification => "Is sensitive data classified?",
+            Question::Access => "Who accessed what, and when?",
+            Question::DataSources => "Which data sources are new?",
+            Question::Configuration => "Did the application's settings change?",
+            Question::SensitiveQueries => "Who queries sensitive data?",
+            Question::DeniedQueries => "Who tried what they may not see?",
+            Question::NewSensitiveData => "Was new personal or payment data registered?",
+            Question::Watcher => "Does somebody blind the watcher itself?",
+        }
+    }
+
+    /// Where the answer stands beside the alerts of its rules.
+    #[must_use]
+    pub fn also_in(self) -> &'static str {
+        match self {
+            Question::Access => "every query is a row of the ledger `access`",
+            Question::SensitiveQueries => "the ledger `access` (`sensitivity`), rollups by `sensitivity`",
+            Question::DeniedQueries => "the ledger `access` (`status`), rollups by `status`",
+            _ => "the ledger `changes`",
+        }
+    }
 }
 
 impl fmt::Display for Question {

@@ -31,12 +31,12 @@ fn shipped() -> Vec<PackFile> {
 }
 
 /// The pack that ships.
-pub(crate) static PACK: LazyLock<Pack> = LazyLock::new(|| Pack::compile(&shipped()).unwrap());
+pub(crate) static PACK: LazyLock<Pack> = LazyLock::new(|| Pack::compile(&shipped(), &CONFIGURATION).unwrap());
 
 /// The pack that ships without its rules about queries: other alerts, on fewer dates.
 pub(crate) static OTHER_PACK: LazyLock<Pack> = LazyLock::new(|| {
     let files: Vec<_> = shipped().into_iter().filter(|file| !file.path.starts_with("queries/")).collect();
-    Pack::compile(&files).unwrap()
+    Pack::compile(&files, &CONFIGURATION).unwrap()
 });
 
 static CONFIGURATION: LazyLock<Configuration> = LazyLock::new(Configuration::default);

@@ -5,13 +5,14 @@
 //! ledgers and reports read the derived names, and `immuta-watch inspect` says how often each place held. A wrong
 //! guess is one line in [`table::TABLE`].
 
-mod table;
+pub(super) mod table;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
 
 use self::table::{Place, TABLE, starts_with_one};
 use super::json::Json;
+use super::party::Party;
 use super::sensitivity;
 
 /// A derived field. The discriminant is its row in [`TABLE`].
@@ -52,10 +53,16 @@ pub enum Field {
     Sensitivity,
     /// The platform that a query ran on
     Platform,
+    /// Who acted in the name of the actor
+    ImpersonatedBy,
+    /// Whether the actor did it to themselves: `true` or `false`
+    Myself,
+    /// Tags that a column or data source carries already, as dotted paths
+    CarriedTag,
 }
 
 /// The number of derived fields.
-const COUNT: usize = Field::Platform as usize + 1;
+const COUNT: usize = Field::CarriedTag as usize + 1;
 
 /// Under which members an object says its name, in order.
 const NAMES: &[&str] = &["name", "tagName", "displayName", "id"];
@@ -121,14 +128,21 @@ impl<'r> Fields<'r> {
         for row in TABLE {
             // Nine records in ten are queries, and of the fields that only changes have they say nothing but by
             // accident; what queries do have is either expected of them or of every event.
-            let of_queries =
-                row.field.is_expected_of(super::kind::QUERY) || matches!(row.field, Field::Tag | Field::Purpose);
+            let of_queries = row.field.is_expected_of(super::kind::QUERY)
+                || matches!(row.field, Field::Tag | Field::Purpose | Field::ImpersonatedBy);
             if is_query && !of_queries {
                 continue;
             }
             for (index, place) in row.places.iter().enumerate() {
+                if matches!(place, Place::ActorIsSubject) {
+                    let subjects = &fields.values[Field::Subject as usize];
+                    let answer = Party::actor(record).is_one_of(&Party::subject(record, subjects));
+                    fields.values[row.field as usize]
+                        .extend(answer.map(|yes| Cow::Borrowed(if yes { "true" } else { "false" })));
+                } else {
+                    source.collect(place, row.normalise, &mut fields.values[row.field as usize]);
+                }
                 let values = &mut fields.values[row.field as usize];
-                source.collect(place, row.normalise, values);
                 each_once(values);
                 if values.is_empty() {
                     continue;
@@ -184,19 +198,28 @@ impl<'r> Source<'r> {
                     payload.each_at(path, &mut take);
                 }
             }
-            Place::Target(types) => self.resources("targets", types, &mut take),
-            Place::Related(types) => self.resources("relatedResources", types, &mut take),
+            Place::Target(types) => resources(self.record, "targets", types, &mut take),
+            Place::Related(types) => resources(self.record, "relatedResources", types, &mut take),
+            Place::BelowTarget(types, path) => {
+                resources(self.record, "targets", types, &mut |entry| entry.each_at(path, &mut take));
+            }
+            Place::BelowRelated(types, path) => {
+                resources(self.record, "relatedResources", types, &mut |entry| entry.each_at(path, &mut take));
+            }
+            // Told by `derive`, which knows the subjects.
+            Place::ActorIsSubject => {}
         }
     }
+}
 
-    fn resources(&self, list: &str, types: &[&str], take: &mut dyn FnMut(&'r Json<'r>)) {
-        self.record.each_at(&[list], &mut |entry| {
-            let is_one_of = |word: &str| types.iter().any(|wanted| same_word(word, wanted));
-            if entry.get("type").and_then(Json::as_str).is_some_and(is_one_of) {
-                take(entry);
-            }
-        });
-    }
+/// Shows every entry of a list of resources that has one of the types.
+pub(super) fn resources<'r>(record: &'r Json<'r>, list: &str, types: &[&str], take: &mut dyn FnMut(&'r Json<'r>)) {
+    record.each_at(&[list], &mut |entry| {
+        let is_one_of = |word: &str| types.iter().any(|wanted| same_word(word, wanted));
+        if entry.get("type").and_then(Json::as_str).is_some_and(is_one_of) {
+            take(entry);
+        }
+    });
 }
 
 /// A string or number as it is; an object by its name.

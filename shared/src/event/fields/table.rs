@@ -19,6 +19,12 @@ pub(super) enum Place {
     Target(&'static [&'static str]),
     /// An entry of `relatedResources[]` whose `type` is one of these
     Related(&'static [&'static str]),
+    /// Below such an entry of `targets[]`
+    BelowTarget(&'static [&'static str], &'static [&'static str]),
+    /// Below such an entry of `relatedResources[]`
+    BelowRelated(&'static [&'static str], &'static [&'static str]),
+    /// Whether the actor is the user that the event is about, as [`crate::event::Party`] tells
+    ActorIsSubject,
     /// The kind that [`crate::event::kind::of`] found
     Kind,
     /// A fixed word, so that a field is never empty
@@ -38,14 +44,20 @@ pub(super) struct Candidates {
     pub(super) normalise: fn(&str) -> Cow<'_, str>,
 }
 
-use Place::{Always, Payload, PayloadOf, Record, Related, Target};
+use Place::{ActorIsSubject, Always, BelowRelated, BelowTarget, Payload, PayloadOf, Record, Related, Target};
 
-const USERS: &[&str] = &["USER", "PROFILE", "SERVICE_ACCOUNT"];
+/// The types of entries that stand for a user.
+pub(in crate::event) const USERS: &[&str] = &["USER", "PROFILE", "SERVICE_ACCOUNT"];
 const GROUPS: &[&str] = &["GROUP", "USER_GROUP"];
 const USERS_AND_GROUPS: &[&str] = &["USER", "PROFILE", "SERVICE_ACCOUNT", "GROUP", "USER_GROUP"];
-const DATA_SOURCES: &[&str] = &["DATASOURCE", "DATA_SOURCE", "TABLE", "VIEW"];
+/// The types of entries that stand for a data source.
+pub(in crate::event) const DATA_SOURCES: &[&str] = &["DATASOURCE", "DATA_SOURCE", "TABLE", "VIEW"];
 const COLUMNS: &[&str] = &["COLUMN", "DATASOURCE_COLUMN"];
+const TAGGED: &[&str] = &["COLUMN", "DATASOURCE_COLUMN", "DATASOURCE", "DATA_SOURCE", "TABLE", "VIEW"];
 const POLICIES: &[&str] = &["POLICY", "GLOBAL_POLICY", "LOCAL_POLICY"];
+
+/// Of fields that no kind is bound to say.
+const NO_KIND: &[&str] = &["(none)"];
 
 /// The table of candidate places, in the order of [`Field`].
 pub(super) static TABLE: &[Candidates] = &[
@@ -298,6 +310,36 @@ pub(super) static TABLE: &[Candidates] = &[
         every_place: false,
         normalise: platform,
     },
+    Candidates {
+        field: Field::ImpersonatedBy,
+        name: "watch.impersonated_by",
+        expected_of: NO_KIND,
+        places: &[Record(&["actor", "impersonatedBy"])],
+        every_place: false,
+        normalise: as_it_is,
+    },
+    Candidates {
+        field: Field::Myself,
+        name: "watch.self",
+        expected_of: &["Permission", "Attribute", "Subscription"],
+        places: &[ActorIsSubject],
+        every_place: false,
+        normalise: as_it_is,
+    },
+    Candidates {
+        field: Field::CarriedTag,
+        name: "watch.carried_tag",
+        expected_of: NO_KIND,
+        places: &[
+            PayloadOf(&["Tag", "SDD"], &["column", "tags"]),
+            PayloadOf(&["Tag", "SDD"], &["columns", "tags"]),
+            PayloadOf(&["Tag", "SDD"], &["dataSource", "tags"]),
+            BelowTarget(TAGGED, &["tags"]),
+            BelowRelated(TAGGED, &["tags"]),
+        ],
+        every_place: true,
+        normalise: dotted,
+    },
 ];
 
 fn as_it_is(text: &str) -> Cow<'_, str> {
@@ -340,6 +382,11 @@ impl Place {
             PayloadOf(kinds, path) => format!("auditPayload.{} of {}*", path.join("."), kinds.join("*, ")),
             Target(types) => format!("targets[] of type {}", types.join(", ")),
             Related(types) => format!("relatedResources[] of type {}", types.join(", ")),
+            BelowTarget(types, path) => format!("{} of targets[] of type {}", path.join("."), types.join(", ")),
+            BelowRelated(types, path) => {
+                format!("{} of relatedResources[] of type {}", path.join("."), types.join(", "))
+            }
+            ActorIsSubject => "actor against targets[] and relatedResources[] of a user, or watch.subject".to_owned(),
         }
     }
 }

@@ -1,0 +1,202 @@
+//! `explain`: one alert, from its id alone.
+
+use anyhow::{Context, Result, bail};
+use immuta_watch::alerts::{Alert, Example};
+use immuta_watch::event::time;
+use immuta_watch::lake::read_alert;
+use immuta_watch::rules::{Condition, Route, Rule};
+use serde_json::{Value, json};
+
+use super::alerts::as_json;
+use super::{block_on, open_lake};
+use crate::arguments::ExplainAlert;
+use crate::exit::Exit;
+use crate::pack;
+use crate::terminal::{BOLD, Cell, DIM, Table, counted, harmless, number, of_level, program, say, styled, wrapped};
+
+pub(crate) fn explain(arguments: &ExplainAlert) -> Result<Exit> {
+    let store = open_lake(&arguments.lake)?;
+    let Some(alert) = block_on(read_alert(&store, &arguments.id))?.context("the alert cannot be read")? else {
+        bail!(
+            "there is no alert {} in this lake; `{} alerts --lake {}` lists those there are",
+            arguments.id,
+            program(),
+            arguments.lake.display()
+        );
+    };
+    // What held stands in the alert; the rule's texts are the pack's, and an alert of a rule that is no longer in it is
+    // explained without them.
+    let folder = arguments.rules.as_deref();
+    let pack = pack::try_load(folder, &pack::configuration(None)?)
+        .with_context(|| format!("the pack {} cannot be used", pack::name(folder)))?;
+    let rule = pack.rule(&alert.detail().rule);
+    if arguments.json {
+        say!("{}", serde_json::to_string_pretty(&in_json(&alert, rule))?)?;
+    } else {
+        print(&alert, rule)?;
+        if rule.is_none() {
+            say!(
+                "\nThe pack {} has no rule {}; --rules FOLDER names another pack.",
+                pack::name(folder),
+                alert.detail().rule
+            )?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn print(alert: &Alert, rule: Option<&Rule>) -> Result<()> {
+    let detail = alert.detail();
+    let level = styled(of_level(detail.level), detail.level.as_str());
+    say!("{} · {level} · {} · {}", styled(BOLD, harmless(&detail.title, 200)), detail.question, detail.route)?;
+    if let Some(rule) = rule {
+        print_paragraph(&rule.description)?;
+    }
+    let mut facts = Table::new(&[]);
+    for (field, values) in &detail.key {
+        let name = field.strip_prefix("watch.").unwrap_or(field);
+        let values = if values.is_empty() { "not said".to_owned() } else { values.join(", ") };
+        facts.row(vec![Cell::styled(DIM, name), Cell::plain(harmless(&values, 200))]);
+    }
+    let window =
+        format!("{} from {}", counted(u64::from(detail.window_hours), "hour"), time::text(detail.window_start));
+    facts.row(vec![Cell::styled(DIM, "window"), Cell::plain(window)]);
+    let events = match (detail.first, detail.last) {
+        (Some(first), Some(last)) if first != last => {
+            format!("{}, from {} to {}", number(alert.count() as u64), time::text(first), time::text(last))
+        }
+        (Some(first), _) => format!("{}, at {}", number(alert.count() as u64), time::text(first)),
+        (None, _) => format!("{}, without a readable time", number(alert.count() as u64)),
+    };
+    facts.row(vec![Cell::styled(DIM, "events"), Cell::plain(events)]);
+    let name = harmless(&detail.rule_name, 100);
+    facts.row(vec![Cell::styled(DIM, "rule"), Cell::plain(format!("{name} ({})", detail.rule))]);
+    if let Some(rule) = rule.filter(|rule| !rule.controls.is_empty()) {
+        facts.row(vec![Cell::styled(DIM, "controls"), Cell::plain(rule.controls.join(", "))]);
+    }
+    say!("\n{}", facts.lines())?;
+    print_raises(alert, rule)?;
+    print_events(alert)?;
+    if let Some(rule) = rule {
+        say!("\n{}", styled(BOLD, "What to do"))?;
+        for (number, step) in (1..).zip(&rule.runbook) {
+            print_item(&format!("{number}."), step)?;
+        }
+        if !rule.falsepositives.is_empty() {
+            say!("\n{}", styled(BOLD, "When nothing is wrong"))?;
+            for text in &rule.falsepositives {
+                print_item("-", text)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What the alert would be by its rule alone, and what raised it.
+fn print_raises(alert: &Alert, rule: Option<&Rule>) -> Result<()> {
+    let detail = alert.detail();
+    say!("\n{}", styled(BOLD, format!("Why it is {} and {}", detail.level, in_words(detail.route))))?;
+    match rule {
+        Some(rule) if detail.raised.is_empty() => {
+            print_paragraph(&format!(
+                "The rule says so: {}, {}. Nothing raised it.",
+                rule.level,
+                in_words(rule.route)
+            ))?;
+        }
+        Some(rule) => {
+            print_paragraph(&format!("By its rule alone it would be {} and {}.", rule.level, in_words(rule.route)))?;
+        }
+        None => {}
+    }
+    for because in &detail.raised {
+        print_item("-", because)?;
+    }
+    Ok(())
+}
+
+fn in_words(route: Route) -> &'static str {
+    match route {
+        Route::Dashboard => "shown on the dashboard",
+        Route::Notification => "a notification",
+        Route::Both => "a notification that is shown on the dashboard, too",
+    }
+}
+
+fn print_events(alert: &Alert) -> Result<()> {
+    let detail = alert.detail();
+    let heading = if alert.count() > detail.examples.len() {
+        format!("The first {} events, and why the rule held", detail.examples.len())
+    } else {
+        "The events, and why the rule held".to_owned()
+    };
+    say!("\n{}", styled(BOLD, heading))?;
+    for example in &detail.examples {
+        let when = example.time.map_or_else(|| "no time".to_owned(), time::text);
+        say!(
+            "  {when}  {}",
+            styled(DIM, format!("event {} · export {} line {}", example.key, example.source, example.line))
+        )?;
+        for held in alert.conditions(example) {
+            print_condition(held)?;
+        }
+        if let Some(approval) = approval_in_words(alert, example) {
+            say!("    {approval}")?;
+        }
+        // On one line, so that it can be copied.
+        say!("    {}", styled(DIM, harmless(example.record.get(), 2000)))?;
+    }
+    Ok(())
+}
+
+fn print_condition(held: &Condition) -> Result<()> {
+    let field = held.field.as_deref().unwrap_or("some text");
+    let how = match (&held.list, &held.note) {
+        (Some(list), _) => format!(", as {} on the list {list}", harmless(&held.pattern, 100)),
+        (None, Some(note)) => format!(": {}", harmless(note, 300)),
+        (None, None) => String::new(),
+    };
+    say!("    {field} is {}{}", harmless(&held.value, 200), styled(DIM, how))?;
+    Ok(())
+}
+
+fn approval_in_words(alert: &Alert, example: &Example) -> Option<String> {
+    let approval = alert.approval(example.key)?;
+    let (by, at) = (harmless(&approval.by, 100), time::text(approval.time));
+    Some(format!("an approved request stands behind it: {by} approved it at {at} (event {})", approval.event))
+}
+
+fn in_json(alert: &Alert, rule: Option<&Rule>) -> Value {
+    let mut report = as_json(alert);
+    let examples: Vec<Value> = alert
+        .detail()
+        .examples
+        .iter()
+        .map(|example| {
+            json!({
+                "time": example.time, "event": example.key, "export": example.source, "line": example.line,
+                "conditions": alert.conditions(example), "approval": alert.approval(example.key),
+                "record": example.record,
+            })
+        })
+        .collect();
+    report["examples"] = examples.into();
+    report["explained_by"] = rule.map_or(Value::Null, |rule| {
+        json!({
+            "description": rule.description, "level": rule.level, "route": rule.route, "runbook": rule.runbook,
+            "falsepositives": rule.falsepositives, "controls": rule.controls, "file": rule.file,
+        })
+    });
+    report
+}
+
+fn print_paragraph(text: &str) -> Result<()> {
+    say!("{}", wrapped(&harmless(text, 1000), "  ", "  "))?;
+    Ok(())
+}
+
+fn print_item(mark: &str, text: &str) -> Result<()> {
+    let indent = " ".repeat(mark.len() + 3);
+    say!("{}", wrapped(&harmless(text, 1000), &format!("  {mark} "), &indent))?;
+    Ok(())
+}
