@@ -51,6 +51,8 @@ pub struct Rule {
     /// The kinds it is about, if it names them; empty if it may be about any.
     pub kinds: Vec<String>,
     pub(super) lists: ListUses,
+    /// What it compares with, as the file spells it
+    pub(super) words: Vec<String>,
     pub(super) raises: Vec<CompiledRaise>,
     pub(super) examples: Vec<Example>,
     /// Where its id stands in the file
@@ -79,6 +81,7 @@ pub(super) struct CompiledRaise {
     pub(super) raise: Raise,
     pub(super) condition: rsigma_eval::CompiledRule,
     pub(super) lists: ListUses,
+    pub(super) words: Vec<String>,
     pub(super) fields: Vec<String>,
 }
 
