@@ -4,6 +4,7 @@
 //! hash of the whole record in its canonical form, `id` included, without `receivedTimestamp`, which differs when
 //! the audit service takes the same event twice.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::str::FromStr;
 
@@ -15,6 +16,14 @@ use super::json::Json;
 /// The member that does not count for the identity of an event.
 const NOT_PART_OF_THE_EVENT: &[&str] = &["receivedTimestamp"];
 
+/// So much room for the canonical form is kept from one record to the next, in bytes; few records take more.
+const MOST_ROOM: usize = 64 * 1024;
+
+thread_local! {
+    /// Room for the canonical form, which is too large to be asked for anew with every record.
+    static CANONICAL: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
 /// The first 128 bits of SHA-256 over the record's canonical form; 32 hexadecimal digits as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventKey([u8; 16]);
@@ -22,13 +31,16 @@ pub struct EventKey([u8; 16]);
 impl EventKey {
     /// The key of a record.
     #[must_use]
-    pub fn of(record: &Json<'_>) -> Self {
-        let mut canonical = Vec::with_capacity(2048);
-        record.write_canonical(NOT_PART_OF_THE_EVENT, &mut canonical);
-        let digest = Sha256::digest(&canonical);
-        let mut key = [0; 16];
-        key.copy_from_slice(&digest[..16]);
-        Self(key)
+    pub fn of(record: Json<'_>) -> Self {
+        CANONICAL.with_borrow_mut(|canonical| {
+            canonical.clear();
+            record.write_canonical(NOT_PART_OF_THE_EVENT, canonical);
+            let digest = Sha256::digest(&canonical);
+            canonical.shrink_to(MOST_ROOM);
+            let mut key = [0; 16];
+            key.copy_from_slice(&digest[..16]);
+            Self(key)
+        })
     }
 }
 
@@ -70,9 +82,10 @@ impl<'de> Deserialize<'de> for EventKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::json::Document;
 
     fn key(text: &str) -> EventKey {
-        EventKey::of(&Json::parse(text).unwrap())
+        EventKey::of(Document::parse(text).unwrap().root())
     }
 
     #[test]

@@ -93,7 +93,7 @@ pub const KNOWN: &[&str] = &[
 /// action joined by a colon, which is no kind of Immuta's and says that it stands in (`USER:UPDATE`).
 /// `None` if the record has neither.
 #[must_use]
-pub fn of<'r>(record: &'r Json<'_>) -> Option<Cow<'r, str>> {
+pub fn of(record: Json<'_>) -> Option<Cow<'_, str>> {
     if let Some(name) = text_at(record, &["auditPayload", "type"]) {
         return Some(Cow::Borrowed(match name.strip_suffix(SUFFIX) {
             Some("") | None => name,
@@ -114,16 +114,17 @@ pub fn is_known(kind: &str) -> bool {
     KNOWN.contains(&kind)
 }
 
-fn text_at<'r>(record: &'r Json<'_>, path: &[&str]) -> Option<&'r str> {
+fn text_at<'r>(record: Json<'r>, path: &[&str]) -> Option<&'r str> {
     record.at(path)?.as_str().map(str::trim).filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::json::Document;
 
     fn kind(text: &str) -> Option<String> {
-        of(&Json::parse(text).unwrap()).map(Cow::into_owned)
+        of(Document::parse(text).unwrap().root()).map(Cow::into_owned)
     }
 
     #[test]

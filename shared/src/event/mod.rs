@@ -13,7 +13,7 @@ mod sensitivity;
 pub mod time;
 
 pub use fields::{Field, Fields};
-pub use json::Json;
+pub use json::{Json, View};
 pub use key::EventKey;
 pub use party::Party;
 pub use record::{Event, Record, Unreadable};

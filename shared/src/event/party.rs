@@ -23,7 +23,7 @@ pub struct Party {
 impl Party {
     /// Who did it.
     #[must_use]
-    pub fn actor(record: &Json<'_>) -> Self {
+    pub fn actor(record: Json<'_>) -> Self {
         let mut party = Self::default();
         for member in ["id", "profileId"] {
             add(&mut party.ids, record.at(&["actor", member]));
@@ -34,7 +34,7 @@ impl Party {
 
     /// The users that it was done to. `named` are their names as derived.
     #[must_use]
-    pub(super) fn subject(record: &Json<'_>, named: &[Cow<'_, str>]) -> Self {
+    pub(super) fn subject(record: Json<'_>, named: &[Cow<'_, str>]) -> Self {
         Self::of(record, USERS, named)
     }
 
@@ -50,7 +50,7 @@ impl Party {
         Self::of(event.record().json(), DATA_SOURCES, event.field(Field::Object))
     }
 
-    fn of(record: &Json<'_>, types: &[&str], named: &[Cow<'_, str>]) -> Self {
+    fn of(record: Json<'_>, types: &[&str], named: &[Cow<'_, str>]) -> Self {
         let mut party = Self::default();
         for list in ["targets", "relatedResources"] {
             resources(record, list, types, &mut |entry| {
@@ -86,7 +86,7 @@ impl Party {
     }
 }
 
-fn add(to: &mut Vec<String>, value: Option<&Json<'_>>) {
+fn add(to: &mut Vec<String>, value: Option<Json<'_>>) {
     let text = value.and_then(Json::as_text);
     to.extend(
         text.map(|text| text.trim().to_owned())

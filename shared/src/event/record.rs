@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::fields::{Field, Fields};
-use super::json::Json;
+use super::json::{Document, Json};
 use super::key::EventKey;
 use super::{kind, time};
 use crate::export::Content;
@@ -34,7 +34,7 @@ pub enum Unreadable {
 #[derive(Debug, Clone)]
 pub struct Record<'a> {
     raw: &'a str,
-    json: Json<'a>,
+    json: Document<'a>,
 }
 
 impl<'a> Record<'a> {
@@ -44,11 +44,11 @@ impl<'a> Record<'a> {
     /// [`Unreadable`], with the reason that quarantine keeps.
     pub fn parse(line: &'a [u8]) -> Result<Self, Unreadable> {
         let raw = std::str::from_utf8(line).map_err(|error| Unreadable::NotUtf8(error.valid_up_to()))?.trim();
-        let json = Json::parse(raw).map_err(|error| Unreadable::NotJson(without_line_number(&error)))?;
-        if !matches!(json, Json::Object(_)) {
+        let json = Document::parse(raw).map_err(|error| Unreadable::NotJson(without_line_number(&error)))?;
+        if !json.root().is_object() {
             return Err(Unreadable::NotAnObject);
         }
-        if kind::of(&json).is_none() {
+        if kind::of(json.root()).is_none() {
             return Err(Unreadable::NoKind);
         }
         Ok(Self { raw, json })
@@ -75,8 +75,8 @@ impl<'a> Record<'a> {
 
     /// The whole record.
     #[must_use]
-    pub fn json(&self) -> &Json<'a> {
-        &self.json
+    pub fn json(&self) -> Json<'_> {
+        self.json.root()
     }
 }
 

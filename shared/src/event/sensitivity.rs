@@ -22,10 +22,14 @@ pub(super) fn normalise(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Leaves the highest of the known levels; levels that are not known all stay.
-pub(super) fn keep_highest(levels: &mut Vec<Cow<'_, str>>) {
-    let highest = levels.iter().filter_map(|level| rank(level)).max();
-    levels.retain(|level| rank(level).is_none_or(|rank| Some(rank) == highest));
+/// Of the levels from `start` on, leaves the highest of the known ones; levels that are not known all stay.
+pub(super) fn keep_highest(levels: &mut Vec<Cow<'_, str>>, start: usize) {
+    let highest = levels[start..].iter().filter_map(|level| rank(level)).max();
+    let mut index = 0;
+    levels.retain(|level| {
+        index += 1;
+        index <= start || rank(level).is_none_or(|rank| Some(rank) == highest)
+    });
 }
 
 fn rank(level: &str) -> Option<usize> {
@@ -49,7 +53,10 @@ mod tests {
     #[test]
     fn the_highest_level_stays_and_so_do_unknown_ones() {
         let mut levels = vec!["SENSITIVE".into(), "3".into(), "NONSENSITIVE".into(), "INDETERMINATE".into()];
-        keep_highest(&mut levels);
+        keep_highest(&mut levels, 0);
         assert_eq!(levels, ["SENSITIVE", "3"]);
+        let mut after_others = vec!["INDETERMINATE".into(), "SENSITIVE".into(), "NONSENSITIVE".into()];
+        keep_highest(&mut after_others, 1);
+        assert_eq!(after_others, ["INDETERMINATE", "SENSITIVE"]);
     }
 }

@@ -2,27 +2,67 @@
 
 use std::borrow::Cow;
 
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+
 use crate::config::QueryText;
 use crate::event::{Json, Record};
 use crate::rules::Condition;
 
 /// The record's text, on one line.
-pub(super) fn kept<'r>(record: &Record<'r>, query_text: QueryText) -> Cow<'r, str> {
+pub(super) fn kept<'r>(record: &'r Record<'r>, query_text: QueryText) -> Cow<'r, str> {
     // A name may stand twice, and then the last one counts everywhere but here.
-    let has_query_text = matches!(record.json(), Json::Object(members) if members
-        .iter()
-        .any(|(name, payload)| name == "auditPayload" && payload.get("queryText").is_some()));
-    if query_text == QueryText::Keep || !has_query_text {
+    let has_query_text =
+        || record.json().members().any(|(name, payload)| name == PAYLOAD && payload.get(QUERY_TEXT).is_some());
+    if query_text == QueryText::Keep || !has_query_text() {
         // A record of a pretty-printed array stands on several lines.
-        return if record.raw().contains(['\n', '\r']) { text_of(record.json()) } else { Cow::Borrowed(record.raw()) };
+        return if record.raw().contains(['\n', '\r']) { text_of(&record.json()) } else { Cow::Borrowed(record.raw()) };
     }
-    let mut json = record.json().clone();
-    if let Json::Object(members) = &mut json {
-        for payload in members.iter_mut().filter(|(name, _)| name == "auditPayload") {
-            redact(&mut payload.1, query_text);
+    text_of(&Redacted { record: record.json(), query_text })
+}
+
+const PAYLOAD: &str = "auditPayload";
+const QUERY_TEXT: &str = "queryText";
+
+/// A record without the text of its query.
+struct Redacted<'r> {
+    record: Json<'r>,
+    query_text: QueryText,
+}
+
+/// A payload without it.
+struct RedactedPayload<'r> {
+    payload: Json<'r>,
+    query_text: QueryText,
+}
+
+impl Serialize for Redacted<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in self.record.members() {
+            if name == PAYLOAD && value.is_object() {
+                let payload = RedactedPayload { payload: value, query_text: self.query_text };
+                map.serialize_entry(name, &payload)?;
+            } else {
+                map.serialize_entry(name, &value)?;
+            }
         }
+        map.end()
     }
-    text_of(&json)
+}
+
+impl Serialize for RedactedPayload<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in self.payload.members() {
+            if name == QUERY_TEXT {
+                map.serialize_entry(name, &value.as_text().and_then(|text| self.query_text.apply(&text)))?;
+            } else {
+                map.serialize_entry(name, &value)?;
+            }
+        }
+        map.end()
+    }
 }
 
 /// Conditions as they may be kept: one that looks into the text of a query shows it.
@@ -37,18 +77,8 @@ pub(super) fn conditions(mut conditions: Vec<Condition>, query_text: QueryText) 
     conditions
 }
 
-fn redact(payload: &mut Json<'_>, query_text: QueryText) {
-    let Json::Object(members) = payload else { return };
-    for (name, value) in members.iter_mut() {
-        if name == "queryText" {
-            let kept = value.as_text().and_then(|text| query_text.apply(&text));
-            *value = kept.map_or(Json::Null, |text| Json::String(Cow::Owned(text)));
-        }
-    }
-}
-
-fn text_of(json: &Json<'_>) -> Cow<'static, str> {
-    Cow::Owned(serde_json::to_string(json).unwrap_or_else(|_| "null".to_owned()))
+fn text_of(value: &impl Serialize) -> Cow<'static, str> {
+    Cow::Owned(serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned()))
 }
 
 #[cfg(test)]

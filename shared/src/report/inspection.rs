@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::circumstances::{Installation, Manual};
 use crate::event::{Event, EventKey, Field, Unreadable, kind};
 use crate::rules::{Pack, Rule};
 
@@ -32,11 +33,43 @@ pub struct Inspection {
     pub duplicates: u64,
     /// Events past the [`MOST_KEYS`] that duplicates are looked for among
     pub not_compared: u64,
+    /// Whose hands changes were done by
+    pub hands: HandsSeen,
     lateness: Histogram,
     fields: BTreeMap<Field, Resolution>,
     /// How often a field resolved in events of a kind
     resolved_of_kind: BTreeMap<(Field, String), u64>,
     keys: HashSet<EventKey>,
+}
+
+/// Of the events that are no queries: how many were done by hand, and how that was told.
+#[derive(Debug, Default)]
+pub struct HandsSeen {
+    /// By a person
+    pub by_hand: u64,
+    /// By a service account, provisioning, or Immuta itself
+    pub not_by_hand: u64,
+    /// Access given by a person: by hand unless an approved request stands behind it
+    pub unless_approved: u64,
+    /// What could not be told, and so counts as done by hand, by reason
+    pub cannot_be_told: BTreeMap<String, u64>,
+}
+
+impl HandsSeen {
+    fn add(&mut self, manual: &Manual) {
+        match manual {
+            Manual::Yes => self.by_hand += 1,
+            Manual::No(_) => self.not_by_hand += 1,
+            Manual::UnlessApproved(_) => self.unless_approved += 1,
+            Manual::CannotBeTold(why) => count_reason(&mut self.cannot_be_told, why.clone()),
+        }
+    }
+}
+
+/// Counts a reason, as one of [`MOST_REASONS`] at the most.
+fn count_reason(reasons: &mut BTreeMap<String, u64>, reason: String) {
+    let known = reasons.contains_key(&reason) || reasons.len() < MOST_REASONS;
+    *reasons.entry(if known { reason } else { "other reasons".to_owned() }).or_default() += 1;
 }
 
 /// So many kinds are told apart; hostile input could name any number.
@@ -106,12 +139,11 @@ impl Inspection {
             Unreadable::TooLong(_) => "longer than the cap for one line".to_owned(),
             other => other.to_string().split(" at byte").next().unwrap_or_default().to_owned(),
         };
-        let known = self.unreadable.contains_key(&reason) || self.unreadable.len() < MOST_REASONS;
-        *self.unreadable.entry(if known { reason } else { "other reasons".to_owned() }).or_default() += 1;
+        count_reason(&mut self.unreadable, reason);
     }
 
     /// Takes an event in.
-    pub fn event(&mut self, event: &Event<'_>) {
+    pub fn event(&mut self, event: &Event<'_>, installation: &Installation) {
         self.lines += 1;
         self.events += 1;
         let kind = event.kind();
@@ -141,6 +173,9 @@ impl Inspection {
         }
         for field in Field::all() {
             self.field(event, field);
+        }
+        if !event.is_query() {
+            self.hands.add(installation.circumstances(event).manual());
         }
     }
 
@@ -207,6 +242,8 @@ impl Inspection {
             .fields
             .iter()
             .filter_map(|name| Field::named(name))
+            // Some fields are there only when there is something to say, such as who was impersonated.
+            .filter(|field| seen.is_empty() || seen.iter().any(|kind| field.is_expected_of(kind)))
             .filter(|field| !resolved(*field))
             .map(Field::name)
             .collect();
@@ -266,11 +303,17 @@ mod tests {
     use crate::config::Configuration;
     use crate::event::Record;
 
+    fn pack() -> Pack {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules");
+        Pack::load(&folder, &Configuration::default()).unwrap()
+    }
+
     fn inspect(lines: &[&str]) -> Inspection {
         let mut inspection = Inspection::default();
+        let pack = pack();
         for line in lines {
             match Record::parse(line.as_bytes()) {
-                Ok(record) => inspection.event(&Event::of(&record)),
+                Ok(record) => inspection.event(&Event::of(&record), pack.installation()),
                 Err(reason) => inspection.unreadable(&reason),
             }
         }
@@ -293,14 +336,15 @@ mod tests {
 
     #[test]
     fn rules_whose_field_is_never_found_are_blind() {
-        let pack =
-            Pack::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules"), &Configuration::default()).unwrap();
+        let pack = pack();
         let seen = inspect(&[r#"{"auditPayload":{"type":"PermissionAppliedAuditPayload","perm":"AUDIT"}}"#]);
         let blind = seen.blind_rules(&pack);
         let why = |name: &str| blind.iter().find(|blind| blind.rule.name == name).map(|blind| blind.why.clone());
-        assert_eq!(why("permission_granted").unwrap(), "watch.permission was never found in the events it is about");
+        assert!(why("permission_granted").unwrap().starts_with("watch.permission, "));
         assert!(why("webhook_deleted").unwrap().starts_with("no event of kind WebhookDeleted"));
-        let seen = inspect(&[r#"{"auditPayload":{"type":"PermissionAppliedAuditPayload","permission":"AUDIT"}}"#]);
+        let seen = inspect(&[
+            r#"{"auditPayload":{"type":"PermissionAppliedAuditPayload","permission":"AUDIT","username":"tom"}}"#,
+        ]);
         assert!(!seen.blind_rules(&pack).iter().any(|blind| blind.rule.name == "permission_granted"));
     }
 
@@ -326,5 +370,18 @@ mod tests {
         assert_eq!(lateness.median, TimeDelta::minutes(6));
         assert_eq!(lateness.longest, TimeDelta::hours(10));
         assert!(Inspection::default().lateness().is_none());
+    }
+
+    #[test]
+    fn it_says_how_often_nobody_can_tell_whose_hands_it_was() {
+        let change =
+            |actor: &str| format!(r#"{{"actor":{actor},"auditPayload":{{"type":"AttributeAppliedAuditPayload"}}}}"#);
+        let lines =
+            [r#"{"type":"USER_ACTOR","id":"ann"}"#, r#"{"type":"SYSTEM_ACTOR"}"#, r#"{"id":"x"}"#, "null"].map(change);
+        let query = r#"{"actor":null,"auditPayload":{"type":"QueryAuditPayload"}}"#;
+        let lines: Vec<&str> = lines.iter().map(String::as_str).chain([query]).collect();
+        let hands = inspect(&lines).hands;
+        assert_eq!((hands.by_hand, hands.not_by_hand, hands.unless_approved), (1, 1, 0));
+        assert_eq!(hands.cannot_be_told.values().sum::<u64>(), 2);
     }
 }

@@ -2,4 +2,4 @@
 
 mod inspection;
 
-pub use inspection::{BlindRule, FieldResolution, Inspection, Lateness, MOST_KEYS, MOST_KINDS};
+pub use inspection::{BlindRule, FieldResolution, HandsSeen, Inspection, Lateness, MOST_KEYS, MOST_KINDS};

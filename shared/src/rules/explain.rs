@@ -137,18 +137,19 @@ impl Pack {
     #[must_use]
     pub fn explain(&self, rule: &Rule, event: &Event<'_>, approved: bool) -> Explanation {
         let circumstances = self.installation.circumstances(event);
-        let explainer = Explainer { pack: self, circumstances: &circumstances };
         let view = SigmaEvent { event, circumstances: &circumstances, approved };
-        let traced = |compiled: &CompiledRule, lists: &ListUses| {
+        let traced = |compiled: &CompiledRule, lists: &ListUses, words: &[String]| {
+            let explainer = Explainer { pack: self, circumstances: &circumstances, words };
             let found = explain_rule(compiled, &view);
             let condition = found.conditions.iter().map(|trace| explainer.condition(trace, lists)).collect();
             (found.matched, condition)
         };
         // The engine keeps rules in the order in which they were added, which is that of `self.rules`.
         let compiled = self.by_id.get(&rule.id).and_then(|index| self.engine.rules().get(*index));
-        let (matched, condition) = compiled.map_or((false, Vec::new()), |compiled| traced(compiled, &rule.lists));
+        let (matched, condition) =
+            compiled.map_or((false, Vec::new()), |compiled| traced(compiled, &rule.lists, &rule.words));
         let raises = rule.raises.iter().map(|entry| {
-            let (held, condition) = traced(&entry.condition, &entry.lists);
+            let (held, condition) = traced(&entry.condition, &entry.lists, &entry.words);
             let Raise { because, .. } = &entry.raise;
             RaiseExplanation { held, because: because.clone(), condition }
         });
@@ -187,6 +188,8 @@ impl Trace {
 struct Explainer<'e> {
     pack: &'e Pack,
     circumstances: &'e Circumstances<'e>,
+    /// The texts of the rule, as its file spells them
+    words: &'e [String],
 }
 
 impl Explainer<'_> {
@@ -242,7 +245,7 @@ impl Explainer<'_> {
         let used = lists.iter().find(|used| used.selection == selection && item.field.as_ref() == Some(&used.field));
         let pattern = match used {
             Some(used) => self.entry(&used.list, item.actual.as_ref()).unwrap_or_else(|| "an entry".to_owned()),
-            None => item.pattern.clone().unwrap_or_default(),
+            None => self.spelled(item.pattern.as_deref().unwrap_or_default()),
         };
         let circumstance = item.field.as_deref().and_then(Circumstance::named);
         let comparison = Comparison {
@@ -254,6 +257,13 @@ impl Explainer<'_> {
             differs_in_case: item.reason == MatchReason::CaseMismatch,
         };
         Trace { held: item.matched, step: Step::Comparison(comparison), parts: Vec::new() }
+    }
+
+    /// What a comparison asks for, in the spelling of the rule; alternatives are joined by "or".
+    fn spelled(&self, pattern: &str) -> String {
+        let spelling = |text: &str| self.words.iter().find(|word| word.eq_ignore_ascii_case(text)).cloned();
+        let each = || pattern.split(", ").map(spelling).collect::<Option<Vec<_>>>();
+        spelling(pattern).or_else(|| each().map(|words| words.join(" or "))).unwrap_or_else(|| pattern.to_owned())
     }
 
     /// The first entry of a list that fits one of the event's values.

@@ -85,6 +85,7 @@ impl<'l> Loading<'l> {
             report.near("sigma-version", "title:", format!("sigma-version {version} is not supported; leave it out"));
         }
         let Some((mut sigma, uses)) = self.checked(&detection.value, detection_line, report) else { return };
+        kind_last(&mut sigma.detection);
         (sigma.title, sigma.id) = (document.title.value.clone(), Some(id.clone()));
         let raises: Vec<CompiledRaise> =
             watch.raise.iter().filter_map(|entry| self.raise(entry, (level.value, watch.route), report)).collect();
@@ -99,6 +100,7 @@ impl<'l> Loading<'l> {
         fields.extend(raises.iter().flat_map(|raise| raise.fields.clone()));
         fields.sort();
         fields.dedup();
+        let words = collect_words(&sigma.detection);
         let name = file.path.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map_or("", |(stem, _)| stem);
         let examples = Example::all(&watch.examples.value, part.first_line);
         self.sigma.rules.push(sigma);
@@ -119,6 +121,7 @@ impl<'l> Loading<'l> {
             fields,
             kinds,
             lists: uses,
+            words,
             raises,
             examples,
             id_line: part.first_line + document.id.as_ref().map_or(1, |id| id.referenced.line()) - 1,
@@ -149,7 +152,8 @@ impl<'l> Loading<'l> {
             }
         }
         let raise = Raise { level: entry.level, route: entry.route, because: entry.because.trim().to_owned() };
-        Some(CompiledRaise { raise, condition, lists, fields })
+        let words = collect_words(&rule.detection);
+        Some(CompiledRaise { raise, condition, lists, words, fields })
     }
 
     /// Reads a detection section, the same way wherever it stands: in a rule, in what raises one, in a filter.
@@ -253,6 +257,16 @@ impl<'l> Loading<'l> {
     }
 }
 
+/// Puts comparisons with the kind behind the others of their selection. Of several that would do, the engine finds rules
+/// by the first, and most rules of a large pack are about the same few kinds.
+fn kind_last(detections: &mut Detections) {
+    for detection in detections.named.values_mut() {
+        if let Detection::AllOf(items) = detection {
+            items.sort_by_key(|item| item.field.name.as_deref() == Some(Field::Kind.name()));
+        }
+    }
+}
+
 /// Whether a change was done by hand may depend on other exports, and whether a rule matches must not.
 fn refuse_manual(fields: &[String], line: u64, report: &mut Reporter<'_>) {
     let manual = Circumstance::Manual.name();
@@ -313,6 +327,34 @@ fn is_uuid(text: &str) -> bool {
         && groups.iter().zip(lengths).all(|(group, length)| {
             group.len() == length && group.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
         })
+}
+
+/// The texts that a detection section compares with, as the file spells them: the engine keeps them in lower case.
+fn collect_words(detections: &Detections) -> Vec<String> {
+    fn walk(detection: &Detection, words: &mut Vec<String>) {
+        let mut take = |values: &[SigmaValue]| {
+            words.extend(values.iter().filter_map(|value| match value {
+                SigmaValue::String(text) => Some(text.original.clone()),
+                _ => None,
+            }));
+        };
+        match detection {
+            Detection::AllOf(items) => items.iter().for_each(|item| take(&item.values)),
+            Detection::Keywords(values) => take(values),
+            Detection::AnyOf(children) | Detection::And(children) => {
+                for child in children {
+                    walk(child, words);
+                }
+            }
+            Detection::ArrayMatch { body, .. } => walk(body, words),
+            Detection::Conditional { named, .. } => named.values().for_each(|child| walk(child, words)),
+        }
+    }
+    let mut words = Vec::new();
+    detections.named.values().for_each(|detection| walk(detection, &mut words));
+    words.sort();
+    words.dedup();
+    words
 }
 
 /// The names of all fields of a detection section, and the kinds that it compares `watch.kind` with.

@@ -152,9 +152,8 @@ impl KeyField {
         let mut values: Vec<String> = match self {
             KeyField::Derived(field) => event.field(*field).iter().map(ToString::to_string).collect(),
             KeyField::Raw(path) => {
-                let path: Vec<&str> = path.split('.').collect();
                 let mut values = Vec::new();
-                event.record().json().each_at(&path, &mut |value| {
+                event.record().json().each_at_dotted(path, &mut |value| {
                     values.extend(value.as_text().map(Cow::into_owned));
                 });
                 values

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use rsigma_eval::{Event as SigmaEventTrait, EventValue};
 
 use crate::circumstances::{Circumstance, Circumstances, Value};
-use crate::event::{Event, Field, Json, fields};
+use crate::event::{Event, Field, Json, View, fields};
 
 /// Lends an event to the engine, so that nothing is parsed or copied twice.
 pub(super) struct SigmaEvent<'e> {
@@ -25,12 +25,23 @@ impl SigmaEventTrait for SigmaEvent<'_> {
                 });
             }
             let values = self.event.field(Field::named(path)?);
-            return one_or_many(values.iter().map(|value| EventValue::Str(Cow::Borrowed(value.as_ref()))).collect());
+            return match values {
+                [] => None,
+                [one] => Some(EventValue::Str(Cow::Borrowed(one))),
+                more => Some(EventValue::Array(more.iter().map(|one| EventValue::Str(Cow::Borrowed(one))).collect())),
+            };
         }
-        let mut found = Vec::new();
-        let path: Vec<&str> = path.split('.').collect();
-        self.event.record().json().each_at(&path, &mut |value| found.push(engine_value(value)));
-        one_or_many(found)
+        // One value, as nearly every path has, needs no list.
+        let (mut first, mut rest) = (None, Vec::new());
+        self.event.record().json().each_at_dotted(path, &mut |value| match first {
+            None => first = Some(engine_value(value)),
+            Some(_) => rest.push(engine_value(value)),
+        });
+        if rest.is_empty() {
+            return first;
+        }
+        rest.splice(0..0, first);
+        Some(EventValue::Array(rest))
     }
 
     fn any_string_value(&self, predicate: &dyn Fn(&str) -> bool) -> bool {
@@ -52,44 +63,36 @@ impl SigmaEventTrait for SigmaEvent<'_> {
     }
 }
 
-fn one_or_many(mut values: Vec<EventValue<'_>>) -> Option<EventValue<'_>> {
-    match values.len() {
-        0 => None,
-        1 => values.pop(),
-        _ => Some(EventValue::Array(values)),
-    }
-}
-
-fn engine_value<'e>(value: &'e Json<'_>) -> EventValue<'e> {
-    match value {
-        Json::Null => EventValue::Null,
-        Json::Bool(value) => EventValue::Bool(*value),
-        Json::Number(number) => match number.as_i64() {
+fn engine_value(value: Json<'_>) -> EventValue<'_> {
+    match value.view() {
+        View::Null => EventValue::Null,
+        View::Bool(value) => EventValue::Bool(value),
+        View::Number(number) => match number.as_i64() {
             Some(integer) => EventValue::Int(integer),
             None => EventValue::Float(number.as_f64().unwrap_or(f64::NAN)),
         },
-        Json::String(text) => EventValue::Str(Cow::Borrowed(text)),
-        Json::Array(elements) => EventValue::Array(elements.iter().map(engine_value).collect()),
-        Json::Object(members) => EventValue::Map(
-            members.iter().map(|(name, value)| (Cow::Borrowed(name.as_ref()), engine_value(value))).collect(),
-        ),
+        View::String(text) => EventValue::Str(Cow::Borrowed(text)),
+        View::Array(elements) => EventValue::Array(elements.map(engine_value).collect()),
+        View::Object(members) => {
+            EventValue::Map(members.map(|(name, value)| (Cow::Borrowed(name), engine_value(value))).collect())
+        }
     }
 }
 
-fn any_string(value: &Json<'_>, predicate: &dyn Fn(&str) -> bool) -> bool {
-    match value {
-        Json::String(text) => predicate(text),
-        Json::Array(elements) => elements.iter().any(|element| any_string(element, predicate)),
-        Json::Object(members) => members.iter().any(|(_, value)| any_string(value, predicate)),
+fn any_string(value: Json<'_>, predicate: &dyn Fn(&str) -> bool) -> bool {
+    match value.view() {
+        View::String(text) => predicate(text),
+        View::Array(mut elements) => elements.any(|element| any_string(element, predicate)),
+        View::Object(mut members) => members.any(|(_, value)| any_string(value, predicate)),
         _ => false,
     }
 }
 
-fn each_string(value: &Json<'_>, visit: &mut dyn FnMut(&str)) {
-    match value {
-        Json::String(text) => visit(text),
-        Json::Array(elements) => elements.iter().for_each(|element| each_string(element, visit)),
-        Json::Object(members) => members.iter().for_each(|(_, value)| each_string(value, visit)),
+fn each_string(value: Json<'_>, visit: &mut dyn FnMut(&str)) {
+    match value.view() {
+        View::String(text) => visit(text),
+        View::Array(elements) => elements.for_each(|element| each_string(element, visit)),
+        View::Object(members) => members.for_each(|(_, value)| each_string(value, visit)),
         _ => {}
     }
 }

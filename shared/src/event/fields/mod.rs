@@ -10,8 +10,8 @@ pub(super) mod table;
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use self::table::{Place, TABLE, starts_with_one};
-use super::json::Json;
+use self::table::{Candidates, Place, TABLE, starts_with_one};
+use super::json::{Json, View};
 use super::party::Party;
 use super::sensitivity;
 
@@ -101,6 +101,11 @@ impl Field {
         expected.is_empty() || starts_with_one(kind, expected)
     }
 
+    /// Nine records in ten are queries, and of the fields that only changes have they say nothing but by accident.
+    fn is_looked_for_in_queries(self) -> bool {
+        self.is_expected_of(super::kind::QUERY) || matches!(self, Field::Tag | Field::Purpose | Field::ImpersonatedBy)
+    }
+
     /// The candidate places in their order, in words.
     #[must_use]
     pub fn places(self) -> Vec<String> {
@@ -114,53 +119,58 @@ pub const PREFIX: &str = "watch.";
 /// The derived fields of one event.
 #[derive(Debug, Clone)]
 pub struct Fields<'r> {
-    values: [Vec<Cow<'r, str>>; COUNT],
+    /// The values of all fields, one field after the other
+    values: Vec<Cow<'r, str>>,
+    /// Where the values of each field begin and end
+    ranges: [(u32, u32); COUNT],
     /// For each field the place that held, as an index into its candidates.
     places: [Option<u8>; COUNT],
 }
 
 impl<'r> Fields<'r> {
     /// Looks every field up in its candidate places.
-    pub(super) fn derive(record: &'r Json<'r>, kind: Cow<'r, str>) -> Self {
-        let mut fields = Fields { values: [const { Vec::new() }; COUNT], places: [None; COUNT] };
+    pub(super) fn derive(record: Json<'r>, kind: Cow<'r, str>) -> Self {
+        let mut fields = Fields { values: Vec::with_capacity(24), ranges: [(0, 0); COUNT], places: [None; COUNT] };
         let source = Source { record, payload: record.get("auditPayload"), kind };
         let is_query = source.kind == super::kind::QUERY;
-        for row in TABLE {
-            // Nine records in ten are queries, and of the fields that only changes have they say nothing but by
-            // accident; what queries do have is either expected of them or of every event.
-            let of_queries = row.field.is_expected_of(super::kind::QUERY)
-                || matches!(row.field, Field::Tag | Field::Purpose | Field::ImpersonatedBy);
-            if is_query && !of_queries {
+        for row in TABLE.iter().filter(|row| !is_query || row.field.is_looked_for_in_queries()) {
+            fields.row(row, &source);
+        }
+        fields
+    }
+
+    fn row(&mut self, row: &Candidates, source: &Source<'r>) {
+        let start = self.values.len();
+        for (index, place) in row.places.iter().enumerate() {
+            if matches!(place, Place::ActorIsSubject) {
+                let subject = Party::subject(source.record, self.values(Field::Subject));
+                let answer = Party::actor(source.record).is_one_of(&subject);
+                self.values.extend(answer.map(|yes| Cow::Borrowed(if yes { "true" } else { "false" })));
+            } else {
+                source.collect(place, row.normalise, start, &mut self.values);
+            }
+            each_once(&mut self.values, start);
+            if self.values.len() == start {
                 continue;
             }
-            for (index, place) in row.places.iter().enumerate() {
-                if matches!(place, Place::ActorIsSubject) {
-                    let subjects = &fields.values[Field::Subject as usize];
-                    let answer = Party::actor(record).is_one_of(&Party::subject(record, subjects));
-                    fields.values[row.field as usize]
-                        .extend(answer.map(|yes| Cow::Borrowed(if yes { "true" } else { "false" })));
-                } else {
-                    source.collect(place, row.normalise, &mut fields.values[row.field as usize]);
-                }
-                let values = &mut fields.values[row.field as usize];
-                each_once(values);
-                if values.is_empty() {
-                    continue;
-                }
-                fields.places[row.field as usize].get_or_insert(u8::try_from(index).unwrap_or(u8::MAX));
-                if !row.every_place {
-                    break;
-                }
+            self.places[row.field as usize].get_or_insert(u8::try_from(index).unwrap_or(u8::MAX));
+            if !row.every_place {
+                break;
             }
         }
-        sensitivity::keep_highest(&mut fields.values[Field::Sensitivity as usize]);
-        fields
+        if row.field == Field::Sensitivity {
+            sensitivity::keep_highest(&mut self.values, start);
+        }
+        // A record of more values than fit into 32 bits is larger than any line that is read.
+        let index = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        self.ranges[row.field as usize] = (index(start), index(self.values.len()));
     }
 
     /// The values of a field, in the order of the record, each once.
     #[must_use]
     pub fn values(&self, field: Field) -> &[Cow<'r, str>] {
-        &self.values[field as usize]
+        let (start, end) = self.ranges[field as usize];
+        &self.values[start as usize..end as usize]
     }
 
     /// The place that held, as an index into [`Field::places`].
@@ -172,20 +182,21 @@ impl<'r> Fields<'r> {
 
 /// What candidates are looked up in.
 struct Source<'r> {
-    record: &'r Json<'r>,
-    payload: Option<&'r Json<'r>>,
+    record: Json<'r>,
+    payload: Option<Json<'r>>,
     kind: Cow<'r, str>,
 }
 
 impl<'r> Source<'r> {
-    fn collect(&self, place: &Place, normalise: fn(&str) -> Cow<'_, str>, into: &mut Vec<Cow<'r, str>>) {
-        let mut take = |value: &'r Json<'r>| {
+    /// Adds what a place holds to the values of the field that begin at `start`.
+    fn collect(&self, place: &Place, normalise: fn(&str) -> Cow<'_, str>, start: usize, into: &mut Vec<Cow<'r, str>>) {
+        let mut take = |value: Json<'r>| {
             if let Some(name) = name_of(value) {
-                push(name, normalise, into);
+                push(name, normalise, start, into);
             }
         };
         match *place {
-            Place::Kind => push(self.kind.clone(), normalise, into),
+            Place::Kind => push(self.kind.clone(), normalise, start, into),
             Place::Always(word) => into.push(Cow::Borrowed(word)),
             Place::Record(path) => self.record.each_at(path, &mut take),
             Place::Payload(path) => {
@@ -213,7 +224,7 @@ impl<'r> Source<'r> {
 }
 
 /// Shows every entry of a list of resources that has one of the types.
-pub(super) fn resources<'r>(record: &'r Json<'r>, list: &str, types: &[&str], take: &mut dyn FnMut(&'r Json<'r>)) {
+pub(super) fn resources<'r>(record: Json<'r>, list: &str, types: &[&str], take: &mut dyn FnMut(Json<'r>)) {
     record.each_at(&[list], &mut |entry| {
         let is_one_of = |word: &str| types.iter().any(|wanted| same_word(word, wanted));
         if entry.get("type").and_then(Json::as_str).is_some_and(is_one_of) {
@@ -223,34 +234,34 @@ pub(super) fn resources<'r>(record: &'r Json<'r>, list: &str, types: &[&str], ta
 }
 
 /// A string or number as it is; an object by its name.
-fn name_of<'r>(value: &'r Json<'r>) -> Option<Cow<'r, str>> {
-    match value {
-        Json::Object(_) => {
+fn name_of(value: Json<'_>) -> Option<Cow<'_, str>> {
+    match value.view() {
+        View::Object(_) => {
             NAMES.iter().filter_map(|name| value.get(name)?.as_text()).find(|text| !text.trim().is_empty())
         }
-        Json::Bool(_) => None,
+        View::Bool(_) => None,
         _ => value.as_text(),
     }
 }
 
-fn push<'r>(value: Cow<'r, str>, normalise: fn(&str) -> Cow<'_, str>, into: &mut Vec<Cow<'r, str>>) {
+fn push<'r>(value: Cow<'r, str>, normalise: fn(&str) -> Cow<'_, str>, start: usize, into: &mut Vec<Cow<'r, str>>) {
     let value = match value {
         Cow::Borrowed(text) => normalise(text.trim()),
         Cow::Owned(text) => Cow::Owned(normalise(text.trim()).into_owned()),
     };
     // A record may list the same name a thousand times in a row; the rest is left to `each_once`.
-    if !value.is_empty() && into.last() != Some(&value) {
+    if !value.is_empty() && into[start..].last() != Some(&value) {
         into.push(value);
     }
 }
 
-/// Leaves the first of equal values, in time that grows with their number alone.
-fn each_once(values: &mut Vec<Cow<'_, str>>) {
+/// Of the values from `start` on, leaves the first of equal ones, in time that grows with their number alone.
+fn each_once(values: &mut Vec<Cow<'_, str>>, start: usize) {
     const FEW: usize = 16;
-    if values.len() <= FEW {
-        let mut kept = 0;
-        for index in 0..values.len() {
-            if !values[..kept].contains(&values[index]) {
+    if values.len() - start <= FEW {
+        let mut kept = start;
+        for index in start..values.len() {
+            if !values[start..kept].contains(&values[index]) {
                 values.swap(kept, index);
                 kept += 1;
             }
@@ -258,8 +269,9 @@ fn each_once(values: &mut Vec<Cow<'_, str>>) {
         values.truncate(kept);
         return;
     }
-    let mut seen: HashSet<Cow<'_, str>> = HashSet::with_capacity(values.len());
-    values.retain(|value| seen.insert(value.clone()));
+    let mut seen: HashSet<Cow<'_, str>> = HashSet::with_capacity(values.len() - start);
+    let own = values.split_off(start);
+    values.extend(own.into_iter().filter(|value| seen.insert(value.clone())));
 }
 
 /// `DATASOURCE`, `DATA_SOURCE` and `Data Source` are the same word.
