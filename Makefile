@@ -1,10 +1,10 @@
-# demo · test · lint · build. Nothing needs to be installed by hand: Rust, Python 3 and make suffice.
+# demo · test · lint · bench · build. Nothing needs to be installed by hand: Rust, Python 3 and make suffice.
 
 CLI := target/demo/immuta-watch
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test test-rust test-end-to-end lint clean
+.PHONY: help demo build test test-rust test-end-to-end bench lint clean
 
 help: ## What there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -18,7 +18,8 @@ build: $(CLI) ## Build the command line (target/demo/immuta-watch)
 demo: $(CLI) ## Simulate a month of a tenant, classify it, verify the lake, show one alert
 	@rm -rf demo && mkdir demo
 	@echo "$$ $(CLI) simulate --out demo" && $(CLI) simulate --out demo && echo
-	@echo "$$ $(CLI) run demo/exports --lake demo/lake" && $(CLI) run demo/exports --lake demo/lake && echo
+	@echo "$$ $(CLI) run demo/exports --lake demo/lake --config demo/immuta-watch.yml" && \
+		$(CLI) run demo/exports --lake demo/lake --config demo/immuta-watch.yml && echo
 	@echo "$$ $(CLI) verify --lake demo/lake --exports demo/exports" && \
 		$(CLI) verify --lake demo/lake --exports demo/exports && echo
 	@$(PYTHON) simulate/planted.py $(CLI) demo
@@ -30,6 +31,11 @@ test-rust: ## Unit, property and protocol tests
 
 test-end-to-end: $(CLI) ## The built program against real parts (DuckDB, pySigma, kill -9)
 	IMMUTA_WATCH=$(CLI) $(PYTHON) tests/run.py
+
+bench: ## Compare with what one would run instead (BENCH=--base: a few minutes)
+	cargo build --quiet --locked --release -p immuta-watch-cli
+	cargo build --quiet --locked --release -p immuta-watch --example floor
+	IMMUTA_WATCH=target/release/immuta-watch $(PYTHON) bench/run.py $(BENCH)
 
 lint: ## Formatting, clippy, documentation
 	cargo fmt --all --check

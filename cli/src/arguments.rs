@@ -181,7 +181,7 @@ pub(crate) struct Verify {
 
 #[derive(Debug, Args)]
 pub(crate) struct Simulate {
-    /// The folder to write to: exports/ and truth.json
+    /// The folder to write to: exports/, immuta-watch.yml and truth.json
     #[arg(long)]
     pub(crate) out: PathBuf,
     /// Chooses the tenant and everything that happens in it
@@ -197,7 +197,7 @@ pub(crate) struct Simulate {
     #[arg(long, default_value_t = 10_000)]
     pub(crate) events_per_day: u64,
     /// People of the tenant
-    #[arg(long, default_value_t = 300)]
+    #[arg(long, default_value_t = 1000)]
     pub(crate) users: u32,
     /// Registered data sources
     #[arg(long, default_value_t = 800)]

@@ -4,6 +4,7 @@
 //! each kind takes one of the plausible places.
 
 mod access;
+mod bulk;
 mod governance;
 mod identity;
 mod sources;
@@ -16,13 +17,20 @@ use serde_json::{Map, Value};
 use crate::dice::{chance, pick, uuid, weighted};
 use crate::journal::{Care, Journal};
 use crate::names::USER_AGENTS;
-use crate::plan::SECOND;
+use crate::offices::Clocks;
 use crate::record::{Actor, Record, Resource, with_offset, zulu};
 use crate::tenant::{Person, Tenant, resource};
 
-pub(crate) use governance::{configuration_updated, domain_permissions_updated, global_policy, webhook};
-pub(crate) use identity::{api_key, permission_applied, permission_removed, user_made};
-pub(crate) use tags::tag_removed;
+pub(crate) use access::{asked, decided, granted, updated};
+pub(crate) use bulk::bulk;
+pub(crate) use governance::{
+    configuration_updated, domain_permissions_updated, domain_updated, global_policy, license, purpose, webhook,
+};
+pub(crate) use identity::{
+    api_key, attribute_applied, member_added, permission_applied, permission_removed, user_made,
+};
+pub(crate) use sources::{deleted, disabled_policy, newly_found};
+pub(crate) use tags::{classifier, column_of, tag_applied, tag_deleted, tag_removed};
 
 /// An application event before it is written.
 #[derive(Clone)]
@@ -48,7 +56,7 @@ impl Activity {
     }
 
     /// An event done by a machine.
-    fn of(actor: Actor, kind: &'static str, action: &'static str) -> Self {
+    pub(crate) fn of(actor: Actor, kind: &'static str, action: &'static str) -> Self {
         let mut payload = Map::new();
         payload.insert("type".to_owned(), format!("{kind}AuditPayload").into());
         payload.insert("version".to_owned(), 1.into());
@@ -66,7 +74,7 @@ impl Activity {
     }
 
     /// What the event is about; the first one gives the type of the target.
-    fn on(mut self, target: Resource) -> Self {
+    pub(crate) fn on(mut self, target: Resource) -> Self {
         if self.target_type.is_empty() {
             self.target_type = target.r#type;
         }
@@ -81,7 +89,7 @@ impl Activity {
     }
 
     /// A key of the payload.
-    fn says(mut self, key: &str, value: impl Into<Value>) -> Self {
+    pub(crate) fn says(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.payload.insert(key.to_owned(), value.into());
         self
     }
@@ -91,7 +99,7 @@ impl Activity {
         self
     }
 
-    /// Takes the event down as it happened at `at` and was received seconds later.
+    /// Takes the event down as it happened at `at`.
     pub(crate) fn note(
         &self,
         rng: &mut ChaCha8Rng,
@@ -124,7 +132,7 @@ impl Activity {
             payload: &self.payload,
             order: 0,
         };
-        let received = at + rng.random_range(SECOND / 2..20 * SECOND);
+        let received = journal.received(rng, at, care);
         journal.note(rng, record, received, care)
     }
 }
@@ -132,25 +140,64 @@ impl Activity {
 /// Events that belong together, each with the milliseconds after the first.
 pub(crate) type Happening = Vec<(i64, Activity)>;
 
+/// When and where something happens that nobody planned.
+pub(crate) struct Occasion<'a> {
+    pub(crate) tenant: &'a Tenant,
+    pub(crate) clocks: &'a Clocks,
+    /// Milliseconds since the epoch.
+    pub(crate) at: i64,
+    /// The office of those who are at work; it is staffed.
+    pub(crate) office: usize,
+    pub(crate) setting: Setting,
+}
+
+impl<'a> Occasion<'a> {
+    /// Somebody at work.
+    fn person(&self, rng: &mut ChaCha8Rng) -> &'a Person {
+        self.tenant.at_work(rng, self.office)
+    }
+
+    /// One of those at work who look after governance.
+    fn steward(&self, rng: &mut ChaCha8Rng) -> &'a Person {
+        self.tenant.steward(rng, self.office)
+    }
+}
+
 /// What a quiet tenant does under the name of `kind`; a kind that ends a story brings what comes before it.
-pub(crate) fn happening(rng: &mut ChaCha8Rng, tenant: &Tenant, kind: &'static str, setting: Setting) -> Happening {
-    if let Some(story) = access::story(rng, tenant, kind) {
+pub(crate) fn happening(rng: &mut ChaCha8Rng, occasion: &Occasion, kind: &'static str) -> Happening {
+    if let Some(story) = access::story(rng, occasion, kind) {
         return story;
     }
-    let activity = identity::quiet(rng, tenant, kind)
-        .or_else(|| sources::quiet(rng, tenant, kind))
-        .or_else(|| tags::quiet(rng, tenant, kind, setting))
-        .or_else(|| governance::quiet(rng, tenant, kind))
-        .unwrap_or_else(|| unlisted(rng, tenant, kind));
+    let activity = identity::quiet(rng, occasion, kind)
+        .or_else(|| sources::quiet(rng, occasion, kind))
+        .or_else(|| tags::quiet(rng, occasion, kind))
+        .or_else(|| governance::quiet(rng, occasion, kind))
+        .unwrap_or_else(|| unlisted(rng, occasion, kind));
     vec![(0, activity)]
 }
 
+/// `action` of a kind that makes, changes or deletes something.
+fn verb(kind: &str) -> &'static str {
+    if kind.ends_with("Created") {
+        "CREATE"
+    } else if kind.ends_with("Deleted") {
+        "DELETE"
+    } else {
+        "UPDATE"
+    }
+}
+
 /// A kind that no list of known kinds holds.
-fn unlisted(rng: &mut ChaCha8Rng, tenant: &Tenant, kind: &'static str) -> Activity {
-    Activity::by(tenant.steward(rng), kind, "UPDATE")
-        .on(resource("DATA_PRODUCT", &uuid(rng), "Customer 360"))
-        .with(tenant.source(rng).target.clone())
-        .says("name", "Customer 360")
+fn unlisted(rng: &mut ChaCha8Rng, occasion: &Occasion, kind: &'static str) -> Activity {
+    let product = *pick(rng, &["Customer 360", "Daily Sales", "Fraud Signals", "Supplier Index"]);
+    let person = match occasion.setting {
+        Setting::Everyday => occasion.person(rng),
+        Setting::Machine | Setting::Administration => occasion.steward(rng),
+    };
+    Activity::by(person, kind, "UPDATE")
+        .on(resource("DATA_PRODUCT", &uuid(rng), product))
+        .with(occasion.tenant.source(rng).target.clone())
+        .says("name", product)
 }
 
 /// Who sets off an event that nobody planned.
@@ -160,7 +207,7 @@ pub(crate) enum Setting {
     Machine,
     /// Anybody at work.
     Everyday,
-    /// The few who look after governance, in office hours.
+    /// The few who look after governance, while their office is open.
     Administration,
 }
 
@@ -177,9 +224,9 @@ pub(crate) fn kind(rng: &mut ChaCha8Rng, setting: Setting) -> &'static str {
 }
 
 const MACHINE: &[(&str, u32)] = &[
-    ("DatasourceCatalogSynced", 200),
-    ("SDDDatasourceTagUpdated", 180),
-    ("TagApplied", 140),
+    ("DatasourceCatalogSynced", 40),
+    ("SDDDatasourceTagUpdated", 90),
+    ("TagApplied", 90),
     ("DatasourceGlobalPolicyApplied", 120),
     ("GroupMemberAdded", 80),
     ("AttributeApplied", 60),
@@ -199,10 +246,11 @@ const MACHINE: &[(&str, u32)] = &[
 const EVERYDAY: &[(&str, u32)] = &[
     ("UserAuthenticated", 650),
     ("UserLogout", 230),
-    ("SubscriptionCreated", 30),
-    ("SubscriptionRequested", 15),
+    ("SubscriptionCreated", 50),
+    ("SubscriptionRequested", 20),
     ("SubscriptionRequestDenied", 12),
     ("ProjectPurposesAcknowledged", 12),
+    ("DataProductRequestSubmitted", 3),
 ];
 
 const ADMINISTRATION: &[(&str, u32)] = &[
@@ -236,11 +284,16 @@ const ADMINISTRATION: &[(&str, u32)] = &[
     ("TagDeleted", 6),
     ("ApiKeyDeleted", 5),
     ("UserCloned", 5),
+    ("ProjectPurposeApproved", 5),
+    ("LocalPolicyDeleted", 4),
+    ("PurposeCreated", 4),
+    ("DataProductPublished", 4),
     ("GroupCreated", 4),
+    ("ProjectPurposeDenied", 2),
+    ("ProjectDisabled", 2),
     ("WebhookCreated", 3),
     ("ProjectDeleted", 3),
     ("PurposeDeleted", 3),
-    ("SDDClassifierDeleted", 3),
     ("DomainCreated", 3),
     ("GroupDeleted", 2),
     ("DomainDeleted", 2),

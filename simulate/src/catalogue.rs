@@ -1,5 +1,6 @@
 //! What the tables of the made-up company look like: columns, the tags on them, and how sensitive they are.
 
+use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 /// How sensitive a column or a query is.
@@ -9,26 +10,36 @@ pub(crate) enum Level {
     Plain,
     Sensitive,
     Highly,
-    /// As `Highly`, in the spelling that some releases use.
-    HighlySpelledOut,
+}
+
+/// How a level is written.
+#[derive(Clone, Copy)]
+pub(crate) enum Spelling {
+    /// `HIGHLY_SENSITIVE`.
+    Constant,
+    /// `Highly Sensitive`, as some releases write it.
+    InWords,
 }
 
 impl Level {
     /// As Immuta writes it in `score`.
-    pub(crate) fn score(self) -> &'static str {
-        match self {
-            Self::Indeterminate => "INDETERMINATE",
-            Self::Plain => "NONSENSITIVE",
-            Self::Sensitive => "SENSITIVE",
-            Self::Highly => "HIGHLY_SENSITIVE",
-            Self::HighlySpelledOut => "Highly Sensitive",
+    fn score(self, spelling: Spelling) -> &'static str {
+        match (self, spelling) {
+            (Self::Indeterminate, Spelling::Constant) => "INDETERMINATE",
+            (Self::Indeterminate, Spelling::InWords) => "Indeterminate",
+            (Self::Plain, Spelling::Constant) => "NONSENSITIVE",
+            (Self::Plain, Spelling::InWords) => "Non-sensitive",
+            (Self::Sensitive, Spelling::Constant) => "SENSITIVE",
+            (Self::Sensitive, Spelling::InWords) => "Sensitive",
+            (Self::Highly, Spelling::Constant) => "HIGHLY_SENSITIVE",
+            (Self::Highly, Spelling::InWords) => "Highly Sensitive",
         }
     }
 }
 
 /// A level in the place where Immuta keeps it: `{"sensitivity":{"score":…}}`.
 #[derive(Clone, Copy)]
-pub(crate) struct SecurityProfile(pub(crate) Level);
+pub(crate) struct SecurityProfile(pub(crate) Level, pub(crate) Spelling);
 
 impl Serialize for SecurityProfile {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -40,25 +51,77 @@ impl Serialize for SecurityProfile {
         struct Inner {
             score: &'static str,
         }
-        let score = self.0.score();
+        let score = self.0.score(self.1);
         Outer { sensitivity: Inner { score } }.serialize(serializer)
     }
 }
 
-/// A column as it stands in `objectsAccessed[].columns[]`.
-#[derive(Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
+/// A column of a table.
+#[derive(Clone)]
 pub(crate) struct Column {
     pub(crate) name: &'static str,
     pub(crate) tags: &'static [&'static str],
-    pub(crate) inferred: bool,
-    pub(crate) security_profile: SecurityProfile,
+    inferred: bool,
+    level: Level,
 }
 
 impl Column {
     pub(crate) fn level(&self) -> Level {
-        self.security_profile.0
+        self.level
     }
+}
+
+/// How the tags of a column are written.
+#[derive(Clone, Copy)]
+pub(crate) enum TagForm {
+    /// As strings.
+    Strings,
+    /// As objects with a `name`.
+    Named,
+    /// As objects with a `tagName`.
+    TagNamed,
+}
+
+/// A column as it stands in `objectsAccessed[].columns[]`.
+pub(crate) struct ShownColumn<'a>(pub(crate) &'a Column, pub(crate) TagForm);
+
+impl Serialize for ShownColumn<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(column, form) = self;
+        let mut shown = serializer.serialize_struct("Column", 4)?;
+        shown.serialize_field("name", column.name)?;
+        match form {
+            TagForm::Strings => shown.serialize_field("tags", column.tags)?,
+            TagForm::Named => shown.serialize_field("tags", &Tags(column.tags, |name| TagObject::Named { name }))?,
+            TagForm::TagNamed => {
+                shown.serialize_field("tags", &Tags(column.tags, |tag_name| TagObject::TagNamed { tag_name }))?;
+            }
+        }
+        shown.serialize_field("inferred", &column.inferred)?;
+        shown.serialize_field("securityProfile", &SecurityProfile(column.level, Spelling::Constant))?;
+        shown.end()
+    }
+}
+
+/// Tags, each of which becomes an object.
+struct Tags(&'static [&'static str], fn(&'static str) -> TagObject);
+
+impl Serialize for Tags {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|tag| self.1(tag)))
+    }
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum TagObject {
+    Named {
+        name: &'static str,
+    },
+    #[serde(rename_all = "camelCase")]
+    TagNamed {
+        tag_name: &'static str,
+    },
 }
 
 /// What a column holds; it decides the tags and the level.
@@ -162,7 +225,7 @@ fn column(text: &'static str) -> Column {
         tags: holds.tags(),
         // What a name or an address is, is the scanner's guess.
         inferred: matches!(holds, Holds::Person | Holds::Address | Holds::Birth),
-        security_profile: SecurityProfile(holds.level()),
+        level: holds.level(),
     }
 }
 

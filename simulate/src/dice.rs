@@ -35,6 +35,11 @@ pub(crate) fn pick<'a, T>(rng: &mut ChaCha8Rng, choices: &'a [T]) -> &'a T {
     &choices[rng.random_range(0..choices.len())]
 }
 
+/// One of a list of words.
+pub(crate) fn word(rng: &mut ChaCha8Rng, words: &[&'static str]) -> &'static str {
+    words[rng.random_range(0..words.len())]
+}
+
 /// An index below `len`, the low ones far more often: the habit of using a few things much and the rest seldom.
 pub(crate) fn habitual(rng: &mut ChaCha8Rng, len: usize) -> usize {
     rng.random_range(0..len).min(rng.random_range(0..len))

@@ -69,7 +69,7 @@ impl Exports {
     /// The exports of a plan, none of them made.
     pub(crate) fn new(plan: &Plan) -> Result<Self, SimulateError> {
         plan.check()?;
-        Ok(Self { world: World::new(plan), next: 0, pending: BTreeMap::new() })
+        Ok(Self { world: World::new(plan)?, next: 0, pending: BTreeMap::new() })
     }
 
     /// Whether all exports were taken.

@@ -1,4 +1,4 @@
-//! The one place that writes: the exports as gzip files in folders by day, and the truth file beside them.
+//! The one place that writes: the exports as gzip files in folders by day, and beside them the configuration and the truth.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -7,6 +7,7 @@ use std::thread;
 
 use flate2::{Compression, GzBuilder};
 
+use crate::configuration;
 use crate::exports::{Content, Export, Exports, side_by_side};
 use crate::plan::{Plan, SimulateError, Summary};
 use crate::record::civil;
@@ -19,7 +20,8 @@ const IN_WORK: u64 = 8;
 const COMPRESSION: u32 = 4;
 
 /// Writes `<out>/exports/YYYY/MM/DD/HHMM.json.gz`, one gzip NDJSON file for each time the export ran (in UTC; it holds what
-/// was received in the hours before), and `<out>/truth.json`, which names every planted incident.
+/// was received in the hours before), `<out>/immuta-watch.yml`, the configuration that the tenant's offices need, with the two
+/// files that it refers to, and `<out>/truth.json`, which names every planted incident and near miss.
 ///
 /// `progress` is called now and then with the number of events written so far.
 ///
@@ -46,13 +48,21 @@ pub fn write(plan: &Plan, out: &Path, progress: &mut dyn FnMut(u64)) -> Result<S
         progress(summary.events);
     }
 
-    let planted = &exports.world.schedule.incidents;
-    summary.incidents = planted.len() as u64;
-    let path = out.join("truth.json");
-    let mut truth = serde_json::to_vec_pretty(&Truth::new(plan, &summary, planted))?;
+    let findings = &exports.world.schedule.findings;
+    summary.near_misses = findings.iter().filter(|finding| finding.near_miss.is_some()).count() as u64;
+    summary.incidents = findings.len() as u64 - summary.near_misses;
+    for (name, content) in configuration::files(plan, &exports.world.tenant) {
+        write_beside(out, name, content.as_bytes())?;
+    }
+    let mut truth = serde_json::to_vec_pretty(&Truth::new(plan, &summary, findings))?;
     truth.push(b'\n');
-    fs::write(&path, truth).map_err(|source| SimulateError::Write { path, source })?;
+    write_beside(out, "truth.json", &truth)?;
     Ok(summary)
+}
+
+fn write_beside(out: &Path, name: &str, content: &[u8]) -> Result<(), SimulateError> {
+    let path = out.join(name);
+    fs::write(&path, content).map_err(|source| SimulateError::Write { path, source })
 }
 
 fn refuse_filled(folder: &Path) -> Result<(), SimulateError> {

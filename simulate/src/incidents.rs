@@ -1,14 +1,26 @@
-//! What goes wrong, when incidents are planted: each is one event that a rule must find, and nothing else looks like it.
+//! What goes wrong, when incidents are planted, and beside each incident what only looks as if it did: its near misses.
+//!
+//! An incident is one event that a rule must find. A near miss is of the same sort with one thing different, so that nobody
+//! may be notified of it. The areas below list them; what is planted, and when, is decided here.
 
+mod data;
+mod governance;
+mod people;
+mod permissions;
+mod subscriptions;
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Timelike};
+use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use crate::activity::{
-    Activity, api_key, configuration_updated, domain_permissions_updated, global_policy, permission_applied,
-    permission_removed, tag_removed, user_made, webhook,
-};
-use crate::dice::{chance, pick};
-use crate::names::{SENSITIVE_TAGS, STRONG_PERMISSIONS};
-use crate::tenant::{Person, Tenant, someone};
+use crate::activity::Activity;
+use crate::dice::{chance, uuid, weighted};
+use crate::offices::{BERLIN, Clocks, Day, MANY, OFFICES, SINGAPORE};
+use crate::plan::{HOUR, Plan};
+use crate::query::Reading;
+use crate::tenant::{Person, Tenant};
 
 /// An incident as the rules should see it.
 pub(crate) struct Incident {
@@ -22,113 +34,294 @@ pub(crate) struct Incident {
     pub(crate) level: &'static str,
     /// Where the alert goes.
     pub(crate) route: &'static str,
-    /// Makes the event.
-    make: fn(&mut ChaCha8Rng, &Tenant, &Person) -> Activity,
+    case: Case,
+    near: &'static [NearMiss],
 }
 
-impl Incident {
-    /// The event of this incident, done by `person`.
-    pub(crate) fn event(&self, rng: &mut ChaCha8Rng, tenant: &Tenant, person: &Person) -> Activity {
-        (self.make)(rng, tenant, person)
+/// What must not notify anybody, beside the incident that it looks like.
+pub(crate) struct NearMiss {
+    /// What happened, in words.
+    pub(crate) name: &'static str,
+    /// Why it is none of the rule's business, in a sentence.
+    pub(crate) why: &'static str,
+    case: Case,
+}
+
+/// When, who and what.
+struct Case {
+    when: When,
+    who: Who,
+    /// Received 8 to 32 hours after it happened instead of within seconds.
+    late: bool,
+    /// Makes the events, each with the milliseconds after the moment of the case; that at 0 is the one to be found. Nothing if
+    /// the tenant has not what is needed.
+    make: fn(&mut ChaCha8Rng, &Scene) -> Option<Acts>,
+}
+
+const fn case(when: When, who: Who, make: fn(&mut ChaCha8Rng, &Scene) -> Option<Acts>) -> Case {
+    Case { when, who, late: false, make }
+}
+
+/// The hours at which something happens, by the clock of the office of whoever does it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum When {
+    /// At any time.
+    Any,
+    /// While the office is open.
+    Open,
+    /// While the office is open, and it is night in UTC and in the main office.
+    OpenAtNightInBerlin,
+    /// While the office is open, on a day that is a holiday of another one.
+    OpenOnAHolidayElsewhere,
+    /// Outside business hours: nights, weekends, holidays.
+    Shut,
+    /// At night between working days.
+    Night,
+    /// On a Saturday or Sunday.
+    Weekend,
+    /// On a working day of the week, at an hour of work, on a holiday of the office.
+    Holiday,
+}
+
+impl When {
+    fn fits(self, clocks: &Clocks, office: usize, at: i64) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Open => clocks.open(office, at),
+            Self::OpenAtNightInBerlin => {
+                let utc = DateTime::from_timestamp_millis(at).unwrap_or_default().hour();
+                clocks.open(office, at) && clocks.night(BERLIN, at) && !(6..18).contains(&utc)
+            }
+            Self::OpenOnAHolidayElsewhere => {
+                let elsewhere = (0..MANY).any(|other| other != office && clocks.day(other, at) == Day::Holiday);
+                clocks.open(office, at) && elsewhere
+            }
+            Self::Shut => clocks.shut(office, at),
+            Self::Night => clocks.night(office, at),
+            Self::Weekend => clocks.day(office, at) == Day::Weekend,
+            Self::Holiday => clocks.shut_for_a_holiday(office, at),
+        }
+    }
+}
+
+/// Who does it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Who {
+    /// Anybody of any office, at times a steward: those who should not have, as well as those who may.
+    Somebody,
+    /// Somebody of any office who looks after governance.
+    Steward,
+    /// Somebody of the office that is open while it is night in Europe.
+    StewardInSingapore,
+    /// An administrator that exists in Immuta only.
+    LocalAdministrator,
+    /// A service account that reads data.
+    ServiceAccount,
+    /// No person: Immuta, the identity provider or a service account, as the events say. Their hours are those of the main
+    /// office.
+    Machine,
+}
+
+impl Who {
+    /// The offices at which such people work, the larger ones more often at the front.
+    fn offices(self, rng: &mut ChaCha8Rng, tenant: &Tenant) -> Vec<usize> {
+        match self {
+            Self::Somebody | Self::Steward => {
+                let mut left: Vec<(usize, u32)> = (0..MANY).map(|office| (office, OFFICES[office].share)).collect();
+                let mut order = Vec::with_capacity(MANY);
+                while !left.is_empty() {
+                    let office = weighted(rng, &left);
+                    left.retain(|(other, _)| *other != office);
+                    order.push(office);
+                }
+                order.retain(|office| tenant.staffed(*office));
+                order
+            }
+            Self::StewardInSingapore if !tenant.staffed(SINGAPORE) => Vec::new(),
+            Self::StewardInSingapore => vec![SINGAPORE],
+            Self::LocalAdministrator | Self::ServiceAccount | Self::Machine => vec![BERLIN],
+        }
     }
 
-    /// Whether the hour might raise the level: such incidents stay within office hours, so that the level is known.
-    pub(crate) fn keeps_office_hours(&self) -> bool {
-        self.level != "high"
+    fn person<'a>(self, rng: &mut ChaCha8Rng, tenant: &'a Tenant, office: usize) -> &'a Person {
+        let one_of = |rng: &mut ChaCha8Rng, people: &'a [Person]| &people[rng.random_range(0..people.len())];
+        match self {
+            Self::Somebody if chance(rng, 700) => tenant.somebody(rng, office),
+            Self::Somebody | Self::Steward | Self::StewardInSingapore | Self::Machine => tenant.steward(rng, office),
+            Self::LocalAdministrator => one_of(rng, tenant.admins()),
+            Self::ServiceAccount => one_of(rng, tenant.services()),
+        }
     }
+}
+
+/// Where a case is set.
+struct Scene<'a> {
+    tenant: &'a Tenant,
+    clocks: &'a Clocks,
+    person: &'a Person,
+    /// Milliseconds since the epoch.
+    at: i64,
+    /// When the simulation begins.
+    start: i64,
+    /// The how-manieth of its sort this is: some take turns.
+    turn: usize,
+}
+
+impl<'a> Scene<'a> {
+    /// Anybody but the person of the scene.
+    fn other(&self, rng: &mut ChaCha8Rng) -> &'a Person {
+        self.tenant.other_than(rng, self.person)
+    }
+
+    /// Somebody else who bears the name of the person of the scene.
+    fn namesake(&self, rng: &mut ChaCha8Rng) -> Person {
+        self.person.namesake(rng.random_range(300_000..400_000))
+    }
+}
+
+/// Something that a planted event tells of.
+#[expect(clippy::large_enum_variant, reason = "there are few, and most are of the large variant")]
+pub(crate) enum Deed {
+    /// Done in Immuta.
+    Done(Activity),
+    /// Read on a platform.
+    Read(Reading),
+}
+
+/// Deeds with their milliseconds after the moment of the case.
+type Acts = Vec<(i64, Deed)>;
+
+/// The one deed that most cases consist of.
+#[expect(clippy::unnecessary_wraps, reason = "what makes a case may find that the tenant has not what is needed")]
+fn alone(activity: Activity) -> Option<Acts> {
+    Some(vec![(0, Deed::Done(activity))])
+}
+
+/// An event that is planted.
+pub(crate) struct PlantedEvent {
+    pub(crate) at: i64,
+    pub(crate) event_id: String,
+    pub(crate) deed: Deed,
+    /// Milliseconds from the event to its receipt, beyond the usual.
+    pub(crate) late: i64,
+}
+
+/// What is to be made of a planted event.
+pub(crate) struct Finding {
+    pub(crate) incident: &'static Incident,
+    /// Which near miss of the incident it is, unless it is the incident itself.
+    pub(crate) near_miss: Option<&'static NearMiss>,
+    pub(crate) at: i64,
+    pub(crate) event_id: String,
+    pub(crate) kind: &'static str,
+    pub(crate) actor: String,
 }
 
 /// Everything that can go wrong.
-pub(crate) const INCIDENTS: &[Incident] = &[
-    Incident {
-        name: "high-risk permission granted",
-        question: "permissions",
-        rule: "permission_granted",
-        level: "high",
-        route: "notification",
-        make: |rng, tenant, person| {
-            let permission = *pick(rng, STRONG_PERMISSIONS);
-            permission_applied(person, tenant.anyone(rng), permission)
-        },
-    },
-    Incident {
-        name: "audit permission removed",
-        question: "permissions",
-        rule: "permission_removed",
-        level: "high",
-        route: "notification",
-        make: |rng, tenant, person| permission_removed(person, tenant.anyone(rng), "AUDIT"),
-    },
-    Incident {
-        name: "domain permission to manage policies granted",
-        question: "permissions",
-        rule: "domain_permissions_updated",
-        level: "high",
-        route: "notification",
-        make: |rng, tenant, person| {
-            let subject = tenant.anyone(rng);
-            domain_permissions_updated(rng, person, subject, "Manage Policies")
-        },
-    },
-    Incident {
-        name: "global policy deleted",
-        question: "policies",
-        rule: "global_policy_deleted",
-        level: "medium",
-        route: "dashboard",
-        make: |rng, _, person| global_policy(rng, person, "GlobalPolicyDeleted", "DELETE"),
-    },
-    Incident {
-        name: "user made in Immuta instead of the identity provider",
-        question: "users",
-        rule: "user_made_locally",
-        level: "medium",
-        route: "notification",
-        make: |rng, tenant, person| {
-            let number = 1_000_000 + rand::RngExt::random_range(rng, 0..100_000);
-            let newcomer = someone(rng, number, "bim");
-            if chance(rng, 250) {
-                let model = tenant.anyone(rng);
-                return user_made(Activity::by(person, "UserCloned", "CREATE"), &newcomer).with(model.resource());
+fn incidents() -> impl Iterator<Item = &'static Incident> {
+    let areas = [permissions::INCIDENTS, subscriptions::INCIDENTS, people::INCIDENTS];
+    areas.into_iter().chain([governance::INCIDENTS, data::INCIDENTS]).flatten()
+}
+
+/// How often a moment is drawn, for each office, before it counts as one that the plan does not have. A holiday, which is the
+/// rarest, is two in a hundred hours even where a plan of three weeks has but one.
+const DRAWS: u32 = 800;
+
+/// How long before the end of the plan the last planted event happens: queries are pulled by the hour.
+const TAIL: i64 = 3 * HOUR;
+
+/// Every incident, with its near misses, once in a plan of up to three weeks and once more for every three weeks; none of those
+/// whose moment the plan does not have, such as a holiday or a weekend in a plan of one day.
+pub(crate) fn plant(
+    rng: &mut ChaCha8Rng,
+    plan: &Plan,
+    tenant: &Tenant,
+    clocks: &Clocks,
+) -> (Vec<PlantedEvent>, Vec<Finding>) {
+    let days = i64::from(plan.days);
+    let each = 1 + days / 21;
+    let mut planting =
+        Planting { plan, tenant, clocks, taken: BTreeSet::new(), events: Vec::new(), findings: Vec::new() };
+    // The near misses come last, so that in a short plan they do not take the incidents' days.
+    for near in [false, true] {
+        for incident in incidents() {
+            for turn in 0..each {
+                // Each has a stretch of whole days for itself, so that two of a sort do not fall together.
+                let day = |number: i64| plan.start_ms() + number * days / each * 24 * HOUR;
+                let stretch = (day(turn), day(turn + 1).min(plan.end_ms() - TAIL));
+                let turn = usize::try_from(turn).unwrap_or_default();
+                if near {
+                    for near_miss in incident.near {
+                        planting.plant(rng, incident, Some(near_miss), stretch, turn);
+                    }
+                } else {
+                    planting.plant(rng, incident, None, stretch, turn);
+                }
             }
-            user_made(Activity::by(person, "UserCreated", "CREATE"), &newcomer)
-        },
-    },
-    Incident {
-        name: "configuration updated",
-        question: "configuration",
-        rule: "configuration_updated",
-        level: "medium",
-        route: "notification",
-        make: |rng, _, person| configuration_updated(rng, person),
-    },
-    Incident {
-        name: "webhook deleted",
-        question: "watcher",
-        rule: "webhook_deleted",
-        level: "high",
-        route: "notification",
-        make: |rng, _, person| webhook(rng, person, "WebhookDeleted", "DELETE"),
-    },
-    Incident {
-        name: "API key created",
-        question: "watcher",
-        rule: "api_key_changed",
-        level: "medium",
-        route: "notification",
-        make: |rng, _, person| api_key(rng, person, "ApiKeyCreated", "CREATE"),
-    },
-    Incident {
-        name: "sensitive tag removed from a column",
-        question: "tagging",
-        rule: "tag_on_data_changed",
-        level: "medium",
-        route: "dashboard",
-        make: |rng, tenant, person| {
-            let source = tenant.source(rng);
-            let column = pick(rng, &tenant.tables[source.table].columns);
-            let tag = *pick(rng, SENSITIVE_TAGS);
-            tag_removed(person, source, column, tag)
-        },
-    },
-];
+        }
+    }
+    let Planting { mut events, mut findings, .. } = planting;
+    events.sort_by(|one, other| (one.at, &one.event_id).cmp(&(other.at, &other.event_id)));
+    findings.sort_by(|one, other| (one.at, &one.event_id).cmp(&(other.at, &other.event_id)));
+    (events, findings)
+}
+
+/// What is planted so far.
+struct Planting<'a> {
+    plan: &'a Plan,
+    tenant: &'a Tenant,
+    clocks: &'a Clocks,
+    /// Rule, actor and day of UTC of all that is planted: none is taken twice, so that no two share an alert.
+    taken: BTreeSet<(&'static str, String, i64)>,
+    events: Vec<PlantedEvent>,
+    findings: Vec<Finding>,
+}
+
+impl Planting<'_> {
+    /// Plants an incident, or a near miss of it, between the two moments of `stretch`, if a fitting one is there.
+    fn plant(
+        &mut self,
+        rng: &mut ChaCha8Rng,
+        incident: &'static Incident,
+        near_miss: Option<&'static NearMiss>,
+        stretch: (i64, i64),
+        turn: usize,
+    ) {
+        let Self { plan, tenant, clocks, .. } = self;
+        let case = near_miss.map_or(&incident.case, |near_miss| &near_miss.case);
+        for office in case.who.offices(rng, tenant) {
+            for _ in 0..DRAWS {
+                let at = rng.random_range(stretch.0..stretch.1);
+                let late = if case.late { rng.random_range(8 * HOUR..32 * HOUR) } else { 0 };
+                if !case.when.fits(clocks, office, at) || at + late > plan.end_ms() - TAIL {
+                    continue;
+                }
+                let person = case.who.person(rng, tenant, office);
+                let scene = Scene { tenant, clocks, person, at, start: plan.start_ms(), turn };
+                let Some(acts) = (case.make)(rng, &scene) else {
+                    continue;
+                };
+                let Some((_, found)) = acts.iter().find(|(after, _)| *after == 0) else {
+                    continue;
+                };
+                let (kind, actor) = match found {
+                    Deed::Done(activity) => (activity.kind, activity.actor.id.clone()),
+                    Deed::Read(reading) => (crate::kinds::QUERY, tenant.everybody[reading.reader].actor.id.clone()),
+                };
+                if !self.taken.insert((incident.rule, actor.clone(), at.div_euclid(24 * HOUR))) {
+                    continue;
+                }
+                let mut event_id = String::new();
+                for (after, deed) in acts {
+                    let id = uuid(rng);
+                    if after == 0 {
+                        event_id.clone_from(&id);
+                    }
+                    self.events.push(PlantedEvent { at: at + after, event_id: id, deed, late });
+                }
+                self.findings.push(Finding { incident, near_miss, at, event_id, kind, actor });
+                return;
+            }
+        }
+    }
+}

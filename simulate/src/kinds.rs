@@ -37,17 +37,21 @@ pub const QUIET: &[&str] = &[
     "LicenseCreated",
     "LicenseDeleted",
     "LocalPolicyCreated",
+    "LocalPolicyDeleted",
     "LocalPolicyUpdated",
     "PermissionApplied",
     "PermissionRemoved",
     "ProjectCreated",
     "ProjectDeleted",
+    "ProjectDisabled",
+    "ProjectPurposeApproved",
+    "ProjectPurposeDenied",
     "ProjectPurposesAcknowledged",
     "ProjectUpdated",
+    "PurposeCreated",
     "PurposeDeleted",
     "PurposeUpdated",
     "SDDClassifierCreated",
-    "SDDClassifierDeleted",
     "SDDClassifierUpdated",
     "SDDDatasourceTagUpdated",
     "SubscriptionCreated",
@@ -71,7 +75,8 @@ pub const QUIET: &[&str] = &[
 ];
 
 /// Application kinds that happen only as planted incidents.
-pub const INCIDENT_ONLY: &[&str] = &["ApiKeyCreated", "ConfigurationUpdated", "GlobalPolicyDeleted", "WebhookDeleted"];
+pub const INCIDENT_ONLY: &[&str] =
+    &["ApiKeyCreated", "ConfigurationUpdated", "GlobalPolicyDeleted", "SDDClassifierDeleted", "WebhookDeleted"];
 
 /// Kinds that stand for what a later release of Immuta may bring: no list of known kinds holds them.
 pub const UNLISTED: &[&str] = &["DataProductPublished", "DataProductRequestSubmitted"];

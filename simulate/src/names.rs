@@ -282,10 +282,13 @@ pub(crate) const BUSINESS_TAGS: &[&str] = &[
     "Lifecycle.Archive",
     "Business.Geography.Region",
     "Business.Steward Assigned",
-    "New",
+    NEW,
 ];
 
-/// Tags whose removal from a column is an incident.
+/// The tag of a column that was just found.
+pub(crate) const NEW: &str = "New";
+
+/// Tags whose removal from a column, and whose deletion, is an incident.
 pub(crate) const SENSITIVE_TAGS: &[&str] = &["Discovered.PII", "Discovered.PCI", "Discovered.PHI"];
 
 /// Browsers and clients of people who work in the application.

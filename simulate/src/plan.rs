@@ -15,13 +15,13 @@ pub struct Plan {
     pub days: u32,
     /// Events per day on average over a week, 1 to 10 million; working days have more, weekends fewer.
     pub events_per_day: u64,
-    /// People of the tenant, 1 to 100,000; service accounts and local administrators come on top.
+    /// People of the tenant, in three offices, 1 to 100,000; service accounts and local administrators come on top.
     pub users: u32,
     /// Registered data sources, 1 to 100,000.
     pub data_sources: u32,
     /// Hours between two exports; must divide 24.
     pub export_hours: u32,
-    /// Whether to plant incidents, which the truth file then names.
+    /// Whether to plant incidents, and near misses beside them, all of which the truth file then names.
     pub incidents: bool,
 }
 
@@ -33,7 +33,7 @@ impl Default for Plan {
             start: NaiveDate::from_ymd_opt(2026, 10, 1).unwrap_or_default(),
             days: 30,
             events_per_day: 10_000,
-            users: 300,
+            users: 1000,
             data_sources: 800,
             export_hours: 2,
             incidents: true,
@@ -52,6 +52,8 @@ pub struct Summary {
     pub bytes: u64,
     /// Incidents planted.
     pub incidents: u64,
+    /// Near misses planted beside them, which no rule should notify anybody of.
+    pub near_misses: u64,
     /// Lines with nothing on them.
     pub blank: u64,
     /// Lines that hold no readable JSON.
@@ -87,6 +89,9 @@ pub enum SimulateError {
         "cannot write a record as JSON: {0}; this is a defect of the simulator, please report it with the plan used"
     )]
     Json(#[from] serde_json::Error),
+    /// A time zone of the tenant is not known; a defect of the simulator.
+    #[error("the time zone {0} is not built in; this is a defect of the simulator, please report it")]
+    Zone(&'static str),
     /// A thread of the simulation stopped early; a defect of the simulator.
     #[error("a worker thread stopped early; this is a defect of the simulator, please report it with the plan used")]
     Worker,
@@ -122,11 +127,11 @@ impl Plan {
             return refuse("export hours", value, "1, 2, 3, 4, 6, 8, 12 or 24");
         }
         let first = NaiveDate::from_ymd_opt(1970, 1, 1).unwrap_or_default();
-        let last = NaiveDate::from_ymd_opt(9999, 12, 31).unwrap_or_default();
+        let last = NaiveDate::from_ymd_opt(9998, 12, 31).unwrap_or_default();
         let end = self.start.checked_add_days(Days::new(self.days.into()));
         if self.start < first || end.is_none_or(|end| end > last) {
             let value = self.start.to_string();
-            return refuse("start", value, "a date such that all days lie from 1970 to 9999");
+            return refuse("start", value, "a date such that all days lie from 1970 to 9998");
         }
         Ok(())
     }

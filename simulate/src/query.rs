@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::catalogue::{Column, Level};
 use crate::dice::{chance, habitual, pick, uuid};
-use crate::journal::Journal;
+use crate::journal::{Care, Journal};
 use crate::names::PURPOSES;
 use crate::plan::{HOUR, MINUTE, SECOND};
 use crate::platform::Platform;
@@ -15,7 +15,57 @@ use crate::record::{Actor, with_offset, zulu};
 use crate::sql;
 use crate::tenant::{Person, Source, Tenant, unknown_actor};
 
-use ran::{Outcome, Run};
+use ran::{Outcome, Run, Told};
+
+/// A query that is planted: who reads what, and how it ends.
+pub(crate) struct Reading {
+    /// Index into [`Tenant::everybody`].
+    pub(crate) reader: usize,
+    /// Index into [`Tenant::sources`].
+    pub(crate) source: usize,
+    /// The highest level of what is read.
+    pub(crate) level: Level,
+    pub(crate) refused: bool,
+    /// Who acts as the reader, as an index into [`Tenant::everybody`].
+    pub(crate) behind: Option<usize>,
+}
+
+/// Takes down a planted query of one data source: complete, once, and received with the next pull.
+pub(crate) fn planted(
+    rng: &mut ChaCha8Rng,
+    tenant: &Tenant,
+    reading: &Reading,
+    id: &str,
+    at: i64,
+    journal: &mut Journal,
+) -> Result<(), serde_json::Error> {
+    let (person, source) = (&tenant.everybody[reading.reader], &tenant.sources[reading.source]);
+    let service = tenant.services().iter().any(|service| service.number == person.number);
+    let columns = columns(rng, tenant, source, reading.level);
+    let mut actor = person.actor.clone();
+    actor.impersonated_by = reading.behind.map(|behind| Box::new(tenant.everybody[behind].actor.clone()));
+    let duration = rng.random_range(40..4000);
+    let run = Run {
+        person,
+        service,
+        actor,
+        login: person.login.clone(),
+        query_id: source.platform.query_id(rng, at),
+        text: sql::text(rng, at, &person.login, service, &[source], &columns),
+        start: zulu(at),
+        stamp: zulu(at),
+        duration,
+        rows: rng.random_range(0..5000),
+        outcome: if reading.refused { refused(rng) } else { Outcome::SUCCESS },
+        told: Told::Everything,
+        notebook: None,
+        session: None,
+        purposes: &[],
+        received: next_pull(rng, source.platform, at + i64::from(duration)),
+        care: Care::Exact(0),
+    };
+    run.note(rng, tenant, source, &columns, id, journal)
+}
 
 /// One query of `person` at `at`; takes down one record, or several for a join.
 pub(crate) fn run(
@@ -30,10 +80,12 @@ pub(crate) fn run(
     let source = choose(rng, tenant, person, wanted);
     let first = columns(rng, tenant, source, wanted);
     let mut sources = vec![source];
-    if chance(rng, 45) {
+    let platform = source.platform;
+    // A cell of a notebook often reads several tables, one statement after the other.
+    let notebook = (platform == Platform::Databricks && !service && chance(rng, 350)).then(|| rng.random());
+    if chance(rng, if notebook.is_some() { 300 } else { 45 }) {
         join(rng, tenant, &mut sources);
     }
-    let platform = source.platform;
     // Unity Catalog audits everybody, also those whom Immuta never registered.
     let stranger = platform == Platform::Databricks && !service && chance(rng, 40);
     let odd_stamp = chance(rng, 15).then(|| with_offset(at, rng.random_range(0..1000)));
@@ -44,17 +96,22 @@ pub(crate) fn run(
         actor: acting(rng, tenant, person, stranger),
         login: login(rng, person, stranger),
         query_id: platform.query_id(rng, at),
-        text: sql::text(rng, at, &person.login, service, &sources, &first),
+        text: if notebook.is_some() {
+            sql::cell(rng, at, &person.login, &sources, &first)
+        } else {
+            sql::text(rng, at, &person.login, service, &sources, &first)
+        },
         start: zulu(at),
         stamp: odd_stamp.unwrap_or_else(|| zulu(at)),
         duration,
         rows: rng.random_range(0..5000) * rng.random_range(1..40),
         outcome: outcome(rng, platform, service),
-        // Views over Hive and Iceberg hide what was read.
-        opaque: platform == Platform::Trino && sources.len() == 1 && chance(rng, 250),
+        told: if sources.len() == 1 { told(rng, platform) } else { Told::Everything },
+        notebook,
         session: chance(rng, 300).then(|| uuid(rng)),
         purposes: if chance(rng, 60) { std::slice::from_ref(pick(rng, PURPOSES)) } else { &[] },
         received: pulled(rng, platform, at + i64::from(duration)),
+        care: Care::Usual,
     };
     let shared_id = chance(rng, 250);
     let mut id = event_id(rng, platform, &run.query_id);
@@ -90,7 +147,7 @@ fn choose<'a>(rng: &mut ChaCha8Rng, tenant: &'a Tenant, person: &Person, wanted:
     let level = match wanted {
         Level::Indeterminate | Level::Plain => 0,
         Level::Sensitive => 1,
-        Level::Highly | Level::HighlySpelledOut => 2,
+        Level::Highly => 2,
     };
     let own = &person.favourites[level];
     let all = &tenant.by_level[level];
@@ -142,19 +199,34 @@ fn join<'a>(rng: &mut ChaCha8Rng, tenant: &'a Tenant, sources: &mut Vec<&'a Sour
 }
 
 fn outcome(rng: &mut ChaCha8Rng, platform: Platform, service: bool) -> Outcome {
-    let (refused, failed) = if service { (1, 8) } else { (33, 12) };
+    let (denied, failed) = if service { (1, 8) } else { (33, 12) };
     let roll = rng.random_range(0..1000);
-    if roll < refused {
-        let reasons = [
-            "User is not subscribed to the data source",
-            "User does not act under an approved purpose",
-            "The role has no grant on the object",
-        ];
-        Outcome { status: "UNAUTHORIZED", reason: Some(*pick(rng, &reasons)), error: None }
-    } else if roll < refused + failed {
+    if roll < denied {
+        refused(rng)
+    } else if roll < denied + failed {
         Outcome { status: "FAILURE", reason: None, error: Some(platform.error()) }
     } else {
-        Outcome { status: "SUCCESS", reason: None, error: None }
+        Outcome::SUCCESS
+    }
+}
+
+fn refused(rng: &mut ChaCha8Rng) -> Outcome {
+    let reasons = [
+        "User is not subscribed to the data source",
+        "User does not act under an approved purpose",
+        "The role has no grant on the object",
+    ];
+    Outcome { status: "UNAUTHORIZED", reason: Some(*pick(rng, &reasons)), error: None }
+}
+
+/// How much a query of one table tells.
+fn told(rng: &mut ChaCha8Rng, platform: Platform) -> Told {
+    match platform {
+        // Views over Hive and Iceberg hide what was read.
+        Platform::Trino if chance(rng, 250) => Told::Nothing,
+        // Queries of the catalogue and of constants read no registered table.
+        Platform::Redshift | Platform::Synapse if chance(rng, 30) => Told::NoObjects,
+        _ => Told::Everything,
     }
 }
 
@@ -165,7 +237,7 @@ fn acting(rng: &mut ChaCha8Rng, tenant: &Tenant, person: &Person, stranger: bool
     }
     let mut actor = person.actor.clone();
     if chance(rng, 2) {
-        actor.impersonated_by = Some(Box::new(pick(rng, &tenant.admins).actor.clone()));
+        actor.impersonated_by = Some(Box::new(pick(rng, tenant.admins()).actor.clone()));
     }
     actor
 }
@@ -184,9 +256,13 @@ fn event_id(rng: &mut ChaCha8Rng, platform: Platform, query_id: &str) -> String 
 
 /// When a query that ended at `ended` was pulled: with the next hourly pull, now and then many hours later.
 fn pulled(rng: &mut ChaCha8Rng, platform: Platform, ended: i64) -> i64 {
+    let late = if chance(rng, 12) { rng.random_range(2..46) } else { 0 };
+    next_pull(rng, platform, ended) + late * HOUR
+}
+
+fn next_pull(rng: &mut ChaCha8Rng, platform: Platform, ended: i64) -> i64 {
     let offset = platform.pull_minute() * MINUTE;
     let next = ((ended + MINUTE - offset).div_euclid(HOUR) + 1) * HOUR + offset;
-    let late = if chance(rng, 12) { rng.random_range(2..21) } else { 0 };
     // One pull takes a while to be taken in, in no particular order.
-    next + late * HOUR + rng.random_range(0..45 * SECOND)
+    next + rng.random_range(0..45 * SECOND)
 }

@@ -13,6 +13,9 @@ pub(crate) struct Resource {
     pub(crate) name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) technology: Option<&'static str>,
+    /// What it is tagged with already, where the record says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tags: Option<&'static [&'static str]>,
 }
 
 /// Who did it.
@@ -147,7 +150,7 @@ pub(crate) struct Civil {
 
 /// Takes a moment in milliseconds since the epoch apart, in UTC.
 pub(crate) fn civil(at: i64) -> Civil {
-    // A plan's dates lie between 1970 and 9999, all of which chrono can hold.
+    // A plan's dates lie between 1970 and 9998, all of which chrono can hold.
     let time = DateTime::from_timestamp_millis(at).unwrap_or_default();
     Civil {
         year: time.year(),

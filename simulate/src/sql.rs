@@ -32,11 +32,18 @@ pub(crate) fn text(
     let style = if sources.len() > 1 { 3 } else { rng.random_range(0..3) };
     match style {
         0 => {
+            let many = *pick(rng, &[100, 500, 1000, 5000, 10_000]);
+            let top = sources[0].platform == Platform::Synapse;
             sql.push_str("SELECT ");
+            if top {
+                let _ = write!(sql, "TOP {many} ");
+            }
             list(&mut sql, "", columns);
             let _ = write!(sql, "\nFROM {}", table(sources[0]));
             filter(rng, &mut sql, at, "", columns);
-            let _ = write!(sql, "\nLIMIT {}", pick(rng, &[100, 500, 1000, 5000, 10_000]));
+            if !top {
+                let _ = write!(sql, "\nLIMIT {many}");
+            }
         }
         1 => {
             sql.push_str("SELECT ");
@@ -67,6 +74,15 @@ pub(crate) fn text(
         }
     }
     sql
+}
+
+/// A cell of a notebook: a query over the first of `sources`, and one for each of the others.
+pub(crate) fn cell(rng: &mut ChaCha8Rng, at: i64, login: &str, sources: &[&Source], columns: &[&Column]) -> String {
+    let mut cell = text(rng, at, login, false, &sources[..1], columns);
+    for (number, source) in sources.iter().enumerate().skip(1) {
+        let _ = write!(cell, ";\nCREATE TEMP VIEW step_{number} AS SELECT * FROM {}", table(source));
+    }
+    cell
 }
 
 fn list(sql: &mut String, alias: &str, columns: &[&Column]) {
@@ -100,6 +116,7 @@ fn table(source: &Source) -> String {
         Platform::Snowflake => format!("{database}.{}.{name}", schema.to_uppercase()),
         Platform::BigQuery | Platform::Databricks => format!("`{database}`.`{schema}`.`{name}`"),
         Platform::Redshift => format!("{schema}.{name}"),
+        Platform::Synapse => format!("[{database}].[{schema}].[{name}]"),
         Platform::Trino | Platform::Starburst => format!("\"{database}\".\"{schema}\".\"{name}\""),
     }
 }

@@ -1,22 +1,26 @@
-//! The truth file: what was planted, for whoever wants to know whether everything was found.
+//! The truth file: what was planted, for whoever wants to know whether everything was found, and nothing else.
 
 use serde::Serialize;
 
+use crate::configuration;
+use crate::incidents::Finding;
 use crate::plan::{Plan, Summary};
 use crate::record::zulu;
-use crate::schedule::Planted;
 
 /// `truth.json`.
 #[derive(Serialize)]
 pub(crate) struct Truth<'a> {
     seed: u64,
     plan: PlanNote,
+    /// The configuration file that the offices keep to.
+    configuration: &'static str,
     exports: u64,
     events: u64,
     bytes: u64,
     blank: u64,
     damaged: u64,
     incidents: Vec<IncidentNote<'a>>,
+    near_misses: Vec<NearMissNote<'a>>,
 }
 
 #[derive(Serialize)]
@@ -38,6 +42,22 @@ struct IncidentNote<'a> {
     rule: &'a str,
     level: &'a str,
     route: &'a str,
+    #[serde(flatten)]
+    event: EventNote<'a>,
+}
+
+#[derive(Serialize)]
+struct NearMissNote<'a> {
+    name: &'a str,
+    /// The name of the incident that it looks like.
+    near: &'a str,
+    why: &'a str,
+    #[serde(flatten)]
+    event: EventNote<'a>,
+}
+
+#[derive(Serialize)]
+struct EventNote<'a> {
     event_id: &'a str,
     kind: &'a str,
     at: String,
@@ -46,17 +66,29 @@ struct IncidentNote<'a> {
 
 impl<'a> Truth<'a> {
     /// The truth about a simulation that came out as `summary` says.
-    pub(crate) fn new(plan: &Plan, summary: &Summary, planted: &'a [Planted]) -> Self {
-        let note = |planted: &'a Planted| IncidentNote {
-            name: planted.incident.name,
-            question: planted.incident.question,
-            rule: planted.incident.rule,
-            level: planted.incident.level,
-            route: planted.incident.route,
-            event_id: &planted.event_id,
-            kind: planted.event.kind,
-            at: zulu(planted.at),
-            actor: &planted.event.actor.id,
+    pub(crate) fn new(plan: &Plan, summary: &Summary, findings: &'a [Finding]) -> Self {
+        let event = |finding: &'a Finding| EventNote {
+            event_id: &finding.event_id,
+            kind: finding.kind,
+            at: zulu(finding.at),
+            actor: &finding.actor,
+        };
+        let incident = |finding: &'a Finding| IncidentNote {
+            name: finding.incident.name,
+            question: finding.incident.question,
+            rule: finding.incident.rule,
+            level: finding.incident.level,
+            route: finding.incident.route,
+            event: event(finding),
+        };
+        let near_miss = |finding: &'a Finding| {
+            let near_miss = finding.near_miss?;
+            Some(NearMissNote {
+                name: near_miss.name,
+                near: finding.incident.name,
+                why: near_miss.why,
+                event: event(finding),
+            })
         };
         Self {
             seed: plan.seed,
@@ -70,12 +102,14 @@ impl<'a> Truth<'a> {
                 export_hours: plan.export_hours,
                 incidents: plan.incidents,
             },
+            configuration: configuration::NAME,
             exports: summary.exports,
             events: summary.events,
             bytes: summary.bytes,
             blank: summary.blank,
             damaged: summary.damaged,
-            incidents: planted.iter().map(note).collect(),
+            incidents: findings.iter().filter(|finding| finding.near_miss.is_none()).map(incident).collect(),
+            near_misses: findings.iter().filter_map(near_miss).collect(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::io::BufReader;
 
 use anyhow::{Context, Result};
+use immuta_watch::circumstances::Installation;
 use immuta_watch::event::{Event, Record, kind, time};
 use immuta_watch::export::{Ending, ExportReader, Limits};
 use immuta_watch::lake::LocalExport;
@@ -23,7 +24,7 @@ pub(crate) fn inspect(arguments: &Inspect) -> Result<Exit> {
     let bar = progress(exports.len() as u64, "Inspecting");
     for export in &exports {
         bar.set_message(counted(seen.inspection.events, "event"));
-        if let Err(error) = seen.export(export) {
+        if let Err(error) = seen.export(export, pack.installation()) {
             seen.notes.push(format!("{}: {error:#}", export.path().display()));
         }
         bar.inc(1);
@@ -47,13 +48,13 @@ struct Seen {
 }
 
 impl Seen {
-    fn export(&mut self, export: &LocalExport) -> Result<()> {
+    fn export(&mut self, export: &LocalExport, installation: &Installation) -> Result<()> {
         let file = std::fs::File::open(export.path()).context("the export cannot be read")?;
         let mut reader = ExportReader::new(BufReader::new(file), Limits::default())?;
         while let Some(line) = reader.next_line()? {
             match Record::of_line(&line.content) {
                 None => self.inspection.blank(),
-                Some(Ok(record)) => self.inspection.event(&Event::of(&record)),
+                Some(Ok(record)) => self.inspection.event(&Event::of(&record), installation),
                 Some(Err(reason)) => self.inspection.unreadable(&reason),
             }
         }
@@ -99,6 +100,7 @@ impl Seen {
         }
         self.print_kinds()?;
         self.print_fields()?;
+        self.print_hands()?;
         self.print_blind(pack)?;
         say!("\nNext: {} run EXPORTS --lake LAKE", program())?;
         Ok(())
@@ -133,6 +135,25 @@ impl Seen {
                 Cell::plain(found.places.first().map_or("-", |place| place.0.as_str())),
                 Cell::styled(DIM, harmless(&found.examples.join(", "), 50)),
             ]);
+        }
+        say!("{}", table.lines())?;
+        Ok(())
+    }
+
+    fn print_hands(&self) -> Result<()> {
+        let hands = &self.inspection.hands;
+        say!("\n{} (of all events but queries)", styled(BOLD, "Done by hand"))?;
+        let mut table = Table::new(&[0]);
+        let mut row = |count: u64, words: &str| {
+            if count > 0 {
+                table.row(vec![Cell::plain(number(count)), Cell::plain(harmless(words, 160))]);
+            }
+        };
+        row(hands.by_hand, "by a person");
+        row(hands.not_by_hand, "by a service account, provisioning or Immuta itself");
+        row(hands.unless_approved, "access given by a person: by hand unless an approved request stands behind it");
+        for (why, count) in &hands.cannot_be_told {
+            row(*count, &format!("cannot be told, and so counts as by hand: {why}"));
         }
         say!("{}", table.lines())?;
         Ok(())
@@ -183,6 +204,10 @@ impl Seen {
             "events": seen.events, "unreadable": seen.unreadable, "undated": seen.undated,
             "duplicates": seen.duplicates, "first": seen.first, "last": seen.last, "lateness": lateness,
             "kinds": seen.kinds, "unknown_kinds": seen.unknown_kinds().map(|(name, _)| name).collect::<Vec<_>>(),
+            "done_by_hand": {
+                "by_hand": seen.hands.by_hand, "not_by_hand": seen.hands.not_by_hand,
+                "unless_approved": seen.hands.unless_approved, "cannot_be_told": seen.hands.cannot_be_told,
+            },
             "fields": fields, "blind_rules": blind, "notes": self.notes,
         })
     }

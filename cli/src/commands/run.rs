@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use immuta_watch::alerts::Alert;
+use immuta_watch::config::{Calendar, Configuration};
 use immuta_watch::export::Limits;
 use immuta_watch::findings::{Bounds, Context, Counts};
 use immuta_watch::lake::{DirectoryStore, Lake, LocalExport, Manifest, Outcome, SystemClock, dates, visit_alerts};
@@ -62,7 +63,7 @@ pub(crate) fn run(arguments: &Run) -> Result<Exit> {
     let mut alerts = AlertSummary::default();
     block_on(visit_alerts(&store, .., &mut |alert| alerts.take(alert)))?.context("the alerts cannot be read back")?;
     alerts.shorten();
-    let report = Report { arguments, done, alerts, pack: &pack, started };
+    let report = Report { arguments, done, alerts, pack: &pack, configuration: &configuration, started };
     if arguments.json {
         say!("{}", serde_json::to_string_pretty(&report.json())?)?;
     } else {
@@ -180,6 +181,7 @@ struct Report<'r> {
     done: Done,
     alerts: AlertSummary,
     pack: &'r Pack,
+    configuration: &'r Configuration,
     started: Instant,
 }
 
@@ -226,6 +228,15 @@ impl Report<'_> {
         if of_another_pack > 0 {
             let exports = counted(of_another_pack as u64, "export");
             say!("  {exports} stay as another pack of rules classified them; --again classifies them with this one")?;
+        }
+        let hash = self.configuration.hash();
+        let of_another = self.done.manifests.iter().filter(|manifest| manifest.configuration != hash).count();
+        if of_another > 0 {
+            let exports = counted(of_another as u64, "export");
+            say!("  {exports} stay as another configuration had them; --again classifies them with this one")?;
+        }
+        if self.configuration.calendars.is_empty() {
+            say!("  No calendar is configured: business hours are {}, for everybody (--config)", Calendar::default())?;
         }
         for (path, reason) in &self.done.notes {
             say!("  {} {}: {}", styled(RED, "!"), harmless(path, 300), harmless(reason, 300))?;

@@ -39,10 +39,16 @@ pub(crate) fn simulate(arguments: &Simulate) -> Result<Exit> {
         bytes(summary.bytes)
     )?;
     say!(
-        "  {} planted, listed in {out}/truth.json; {} unreadable and {} blank lines",
+        "  {} planted, with {} beside them, listed in {out}/truth.json; {} unreadable and {} blank lines",
         counted(summary.incidents, "incident"),
+        if summary.near_misses == 1 {
+            "1 near miss".to_owned()
+        } else {
+            format!("{} near misses", number(summary.near_misses))
+        },
         number(summary.damaged),
         number(summary.blank)
     )?;
+    say!("  its calendars and lists in {out}/immuta-watch.yml: pass it to run with --config")?;
     Ok(Exit::Done)
 }

@@ -4,15 +4,16 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 
-use super::Activity;
+use super::{Activity, Occasion, verb};
 use crate::dice::{pick, uuid};
 use crate::names::{DOMAINS, MILD_DOMAIN_PERMISSIONS, POLICIES, PROJECTS, PURPOSES};
 use crate::record::Resource;
-use crate::tenant::{Person, Tenant, resource};
+use crate::tenant::{Person, resource};
 
 /// A kind of this area as a quiet tenant has it.
-pub(super) fn quiet(rng: &mut ChaCha8Rng, tenant: &Tenant, kind: &'static str) -> Option<Activity> {
-    let steward = tenant.steward(rng);
+pub(super) fn quiet(rng: &mut ChaCha8Rng, occasion: &Occasion, kind: &'static str) -> Option<Activity> {
+    let tenant = occasion.tenant;
+    let steward = occasion.steward(rng);
     let by = |action| Activity::by(steward, kind, action);
     Some(match kind {
         "GlobalPolicyCreated" => {
@@ -25,19 +26,15 @@ pub(super) fn quiet(rng: &mut ChaCha8Rng, tenant: &Tenant, kind: &'static str) -
         "GlobalPolicyUpdated" => global_policy(rng, steward, kind, "UPDATE")
             .says("changes", json!([{"path": "actions[0].exceptions", "operation": "replace"}])),
         "GlobalPolicyApproved" => global_policy(rng, steward, kind, "UPDATE"),
-        "LocalPolicyCreated" | "LocalPolicyUpdated" => {
+        "LocalPolicyCreated" | "LocalPolicyUpdated" | "LocalPolicyDeleted" => {
             let source = tenant.source(rng).target.clone();
-            by(if kind == "LocalPolicyCreated" { "CREATE" } else { "UPDATE" })
-                .on(source)
-                .says("policyName", format!("Local policy {}", rng.random_range(1..400)))
+            by(verb(kind)).on(source).says("policyName", format!("Local policy {}", rng.random_range(1..400)))
         }
         "DomainCreated" | "DomainDeleted" => {
             let name = format!("Pilot {}", rng.random_range(1..80));
-            by(if kind == "DomainCreated" { "CREATE" } else { "DELETE" })
-                .on(resource("DOMAIN", &uuid(rng), &name))
-                .says("name", name)
+            by(verb(kind)).on(resource("DOMAIN", &uuid(rng), &name)).says("name", name)
         }
-        "DomainUpdated" => by("UPDATE").on(domain(rng)).says("updatedFields", json!(["description"])),
+        "DomainUpdated" => domain_updated(rng, steward),
         "DomainDataSourcesUpdated" => {
             let source = tenant.source(rng).target.clone();
             by("UPDATE").on(domain(rng)).with(source).says("operation", "ADD")
@@ -47,33 +44,29 @@ pub(super) fn quiet(rng: &mut ChaCha8Rng, tenant: &Tenant, kind: &'static str) -
             let subject = tenant.anyone(rng);
             domain_permissions_updated(rng, steward, subject, permission)
         }
-        "ProjectCreated" | "ProjectDeleted" | "ProjectUpdated" => {
+        "ProjectCreated" | "ProjectDeleted" | "ProjectUpdated" | "ProjectDisabled" => {
             let name = *pick(rng, PROJECTS);
-            let action = match kind {
-                "ProjectCreated" => "CREATE",
-                "ProjectDeleted" => "DELETE",
-                _ => "UPDATE",
-            };
-            by(action).on(resource("PROJECT", &uuid(rng), name)).says("name", name)
+            by(verb(kind)).on(resource("PROJECT", &uuid(rng), name)).says("name", name)
         }
         "ProjectPurposesAcknowledged" => {
-            let (person, project) = (tenant.anyone(rng), *pick(rng, PROJECTS));
+            let (person, project) = (occasion.person(rng), *pick(rng, PROJECTS));
             Activity::by(person, kind, "UPDATE")
                 .on(resource("PROJECT", project, project))
                 .with(person.resource())
                 .says("purposes", json!([*pick(rng, PURPOSES)]))
         }
-        "PurposeUpdated" | "PurposeDeleted" => {
-            let name = *pick(rng, PURPOSES);
-            by(if kind == "PurposeUpdated" { "UPDATE" } else { "DELETE" })
-                .on(resource("PURPOSE", name, name))
-                .says("purposeName", name)
+        "ProjectPurposeApproved" | "ProjectPurposeDenied" => {
+            let member = tenant.other_than(rng, steward).resource();
+            let project = *pick(rng, PROJECTS);
+            by("UPDATE")
+                .on(resource("PROJECT", project, project))
+                .with(member)
+                .says("purpose", json!({"name": *pick(rng, PURPOSES)}))
         }
+        "PurposeCreated" | "PurposeUpdated" | "PurposeDeleted" => purpose(rng, steward, kind),
         "LicenseCreated" | "LicenseDeleted" => {
-            let license = uuid(rng);
-            Activity::by(pick(rng, &tenant.admins), kind, if kind == "LicenseCreated" { "CREATE" } else { "DELETE" })
-                .on(resource("LICENSE", &license, "Enterprise"))
-                .says("expires", "2027-12-31")
+            let admin = pick(rng, tenant.admins());
+            license(rng, admin, kind)
         }
         "WebhookCreated" => webhook(rng, steward, kind, "CREATE"),
         _ => return None,
@@ -120,6 +113,22 @@ pub(crate) fn webhook(rng: &mut ChaCha8Rng, by: &Person, kind: &'static str, act
         .says("name", name)
         .says("url", format!("https://hooks.northwind.example/{name}"))
         .says("global", true)
+}
+
+/// The description of a domain changes.
+pub(crate) fn domain_updated(rng: &mut ChaCha8Rng, by: &Person) -> Activity {
+    Activity::by(by, "DomainUpdated", "UPDATE").on(domain(rng)).says("updatedFields", json!(["description"]))
+}
+
+/// A purpose is made, changed or deleted.
+pub(crate) fn purpose(rng: &mut ChaCha8Rng, by: &Person, kind: &'static str) -> Activity {
+    let name = *pick(rng, PURPOSES);
+    Activity::by(by, kind, verb(kind)).on(resource("PURPOSE", name, name)).says("purposeName", name)
+}
+
+/// A licence is put in or taken out.
+pub(crate) fn license(rng: &mut ChaCha8Rng, by: &Person, kind: &'static str) -> Activity {
+    Activity::by(by, kind, verb(kind)).on(resource("LICENSE", &uuid(rng), "Enterprise")).says("expires", "2027-12-31")
 }
 
 fn domain(rng: &mut ChaCha8Rng) -> Resource {

@@ -4,24 +4,28 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 
-use super::Activity;
+use super::{Activity, Occasion, verb};
 use crate::dice::{chance, pick, uuid};
 use crate::names::{ATTRIBUTES, GROUPS, MILD_PERMISSIONS};
+use crate::offices::{BERLIN, OFFICES};
 use crate::record::{Actor, Resource};
 use crate::tenant::{Person, Tenant, provisioning_actor, resource, someone};
 
 /// A kind of this area as a quiet tenant has it.
-pub(super) fn quiet(rng: &mut ChaCha8Rng, tenant: &Tenant, kind: &'static str) -> Option<Activity> {
+pub(super) fn quiet(rng: &mut ChaCha8Rng, occasion: &Occasion, kind: &'static str) -> Option<Activity> {
+    let tenant = occasion.tenant;
     Some(match kind {
         "UserAuthenticated" => {
-            let person = tenant.anyone(rng);
+            // The local administrators sit in the main office.
+            let local = occasion.office == BERLIN && chance(rng, 25);
+            let person = if local { pick(rng, tenant.admins()) } else { occasion.person(rng) };
             let activity = Activity::by(person, kind, "AUTHENTICATE")
                 .on(person.resource())
                 .says("identityProvider", person.actor.identity_provider);
             if chance(rng, 12) { activity.failed() } else { activity }
         }
         "UserLogout" => {
-            let person = tenant.anyone(rng);
+            let person = occasion.person(rng);
             Activity::by(person, kind, "LOGOUT").on(person.resource())
         }
         "UserCreated" => {
@@ -31,7 +35,7 @@ pub(super) fn quiet(rng: &mut ChaCha8Rng, tenant: &Tenant, kind: &'static str) -
         "UserCloned" => {
             let newcomer = newcomer(rng, "okta");
             let model = tenant.anyone(rng).resource();
-            user_made(Activity::by(tenant.steward(rng), kind, "CREATE"), &newcomer).with(model)
+            user_made(Activity::by(occasion.steward(rng), kind, "CREATE"), &newcomer).with(model)
         }
         "UserUpdated" => {
             let person = tenant.anyone(rng);
@@ -51,12 +55,11 @@ pub(super) fn quiet(rng: &mut ChaCha8Rng, tenant: &Tenant, kind: &'static str) -
         }
         "GroupMemberAdded" | "GroupMemberRemoved" => {
             let member = tenant.anyone(rng).resource();
-            provisioned(kind, "UPDATE").on(group(rng)).with(member)
+            membership(provisioned(kind, "UPDATE"), group(rng), member)
         }
         "AttributeApplied" => {
-            let (name, values) = pick(rng, ATTRIBUTES);
-            let value = *pick(rng, values);
-            provisioned(kind, "UPDATE").on(holder(rng, tenant)).says("attribute", json!({"name": name, "value": value}))
+            let holder = holder(rng, tenant);
+            attribute_applied(rng, provisioned(kind, "UPDATE"), holder)
         }
         "AttributeRemoved" => {
             let (name, values) = pick(rng, ATTRIBUTES);
@@ -67,19 +70,19 @@ pub(super) fn quiet(rng: &mut ChaCha8Rng, tenant: &Tenant, kind: &'static str) -
                 .says("attributeValue", value)
         }
         "PermissionApplied" => {
-            let subject = tenant.anyone(rng);
-            let steward = tenant.steward_for(rng, subject);
+            let steward = occasion.steward(rng);
+            let subject = tenant.other_than(rng, steward);
             let permission = *pick(rng, MILD_PERMISSIONS);
             permission_applied(steward, subject, permission)
         }
         "PermissionRemoved" => {
-            let subject = tenant.anyone(rng);
-            let steward = tenant.steward_for(rng, subject);
+            let steward = occasion.steward(rng);
+            let subject = tenant.other_than(rng, steward);
             let permission = *pick(rng, MILD_PERMISSIONS);
             permission_removed(steward, subject, permission)
         }
         "ApiKeyDeleted" => {
-            let steward = tenant.steward(rng);
+            let steward = occasion.steward(rng);
             api_key(rng, steward, kind, "DELETE")
         }
         _ => return None,
@@ -110,6 +113,23 @@ pub(crate) fn api_key(rng: &mut ChaCha8Rng, by: &Person, kind: &'static str, act
     Activity::by(by, kind, action).on(resource("APIKEY", &uuid(rng), &name)).with(by.resource()).says("name", name)
 }
 
+/// An attribute is put on a person or a group: named by `attribute`.
+pub(crate) fn attribute_applied(rng: &mut ChaCha8Rng, activity: Activity, holder: Resource) -> Activity {
+    let (name, values) = pick(rng, ATTRIBUTES);
+    let value = *pick(rng, values);
+    activity.on(holder).says("attribute", json!({"name": name, "value": value}))
+}
+
+/// A person is put into a group.
+pub(crate) fn member_added(rng: &mut ChaCha8Rng, activity: Activity, member: Resource) -> Activity {
+    membership(activity, group(rng), member)
+}
+
+/// A membership changes: the group is the target, the person stands beside it.
+fn membership(activity: Activity, group: Resource, member: Resource) -> Activity {
+    activity.on(group).with(member)
+}
+
 fn provisioned(kind: &'static str, action: &'static str) -> Activity {
     Activity::of(provisioning_actor(), kind, action)
 }
@@ -117,17 +137,8 @@ fn provisioned(kind: &'static str, action: &'static str) -> Activity {
 fn newcomer(rng: &mut ChaCha8Rng, provider: &'static str) -> Actor {
     // Numbers above those of the people that are there.
     let number = rng.random_range(200_000..999_999);
-    someone(rng, number, provider)
-}
-
-fn verb(kind: &str) -> &'static str {
-    if kind.ends_with("Created") {
-        "CREATE"
-    } else if kind.ends_with("Deleted") {
-        "DELETE"
-    } else {
-        "UPDATE"
-    }
+    let domain = pick(rng, &OFFICES).domain;
+    someone(rng, number, provider, domain)
 }
 
 fn group(rng: &mut ChaCha8Rng) -> Resource {

@@ -1,28 +1,30 @@
 //! Data sources: registered, changed, put into projects, and what policies do to them.
 
+use std::ops::Range;
+
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 
-use super::Activity;
+use super::{Activity, Occasion};
 use crate::dice::pick;
 use crate::names::{POLICIES, PROJECTS};
 use crate::record::Resource;
-use crate::tenant::{Source, Tenant, resource, system_actor};
+use crate::tenant::{Person, Source, resource, system_actor};
 
 /// A kind of this area as a quiet tenant has it.
-pub(super) fn quiet(rng: &mut ChaCha8Rng, tenant: &Tenant, kind: &'static str) -> Option<Activity> {
-    let source = tenant.source(rng);
+pub(super) fn quiet(rng: &mut ChaCha8Rng, occasion: &Occasion, kind: &'static str) -> Option<Activity> {
+    let source = occasion.tenant.source(rng);
     let target = source.target.clone();
     let system = |action| Activity::of(system_actor(), kind, action);
-    let steward = tenant.steward(rng);
+    let steward = occasion.steward(rng);
     let policy = *pick(rng, POLICIES);
     Some(match kind {
         "DatasourceCreated" => Activity::by(steward, kind, "CREATE")
-            .on(newly_found(rng, source))
+            .on(newly_found(rng, source, QUIET))
             .says("technology", source.platform.technology())
             .says("connection", source.platform.host()),
-        "DatasourceDeleted" => Activity::by(steward, kind, "DELETE").on(newly_found(rng, source)),
+        "DatasourceDeleted" => deleted(steward, newly_found(rng, source, QUIET)),
         "DatasourceUpdated" => Activity::by(steward, kind, "UPDATE")
             .on(target)
             .says("updatedFields", json!([*pick(rng, &["description", "owners", "documentation"])])),
@@ -38,7 +40,8 @@ pub(super) fn quiet(rng: &mut ChaCha8Rng, tenant: &Tenant, kind: &'static str) -
         "DatasourceGlobalPolicyApplied" | "DatasourceGlobalPolicyRemoved" => {
             system("UPDATE").on(target).says("policy", json!({"name": policy}))
         }
-        "DatasourceGlobalPolicyConflictResolved" | "DatasourceGlobalPolicyDisabled" => {
+        "DatasourceGlobalPolicyDisabled" => disabled_policy(rng, steward, source),
+        "DatasourceGlobalPolicyConflictResolved" => {
             Activity::by(steward, kind, "UPDATE").on(target).says("policyName", policy)
         }
         "DatasourcePolicyCertified" | "DatasourcePolicyDecertified" => {
@@ -52,11 +55,26 @@ pub(super) fn quiet(rng: &mut ChaCha8Rng, tenant: &Tenant, kind: &'static str) -
     })
 }
 
-/// A table that appeared or went away, named after one that is there.
-fn newly_found(rng: &mut ChaCha8Rng, model: &Source) -> Resource {
-    let number = rng.random_range(500_000..999_999_u32);
+/// Numbers of the tables that appear and go away in a quiet tenant.
+const QUIET: Range<u32> = 500_000..999_999;
+
+/// A table that appeared or went away, named after one that is there, with a number from `numbers`.
+pub(crate) fn newly_found(rng: &mut ChaCha8Rng, model: &Source, numbers: Range<u32>) -> Resource {
+    let number = rng.random_range(numbers);
     let mut target = model.target.clone();
     target.id = number.to_string();
     target.name = format!("{}_{}", target.name, number % 1000);
     target
+}
+
+/// A data source is deleted.
+pub(crate) fn deleted(by: &Person, target: Resource) -> Activity {
+    Activity::by(by, "DatasourceDeleted", "DELETE").on(target)
+}
+
+/// A global policy no longer holds for one data source: named by `policyName`.
+pub(crate) fn disabled_policy(rng: &mut ChaCha8Rng, by: &Person, source: &Source) -> Activity {
+    Activity::by(by, "DatasourceGlobalPolicyDisabled", "UPDATE")
+        .on(source.target.clone())
+        .says("policyName", *pick(rng, POLICIES))
 }

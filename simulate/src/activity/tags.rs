@@ -4,26 +4,27 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 
-use super::{Activity, Setting};
+use super::{Activity, Occasion, Setting};
 use crate::catalogue::{Column, Level};
 use crate::dice::{chance, pick};
-use crate::names::BUSINESS_TAGS;
+use crate::names::{BUSINESS_TAGS, NEW};
 use crate::record::Resource;
 use crate::tenant::{Person, Source, Tenant, resource, system_actor};
 
 /// A kind of this area as a quiet tenant has it.
-pub(super) fn quiet(rng: &mut ChaCha8Rng, tenant: &Tenant, kind: &'static str, setting: Setting) -> Option<Activity> {
+pub(super) fn quiet(rng: &mut ChaCha8Rng, occasion: &Occasion, kind: &'static str) -> Option<Activity> {
+    let tenant = occasion.tenant;
     let source = tenant.source(rng);
-    let steward = tenant.steward(rng);
+    let steward = occasion.steward(rng);
     Some(match kind {
         "TagApplied" => {
-            let by = matches!(setting, Setting::Administration).then_some(steward);
-            tag_applied(rng, tenant, by, source)
+            let by = matches!(occasion.setting, Setting::Administration).then_some(steward);
+            tagged(rng, tenant, by, source)
         }
         "TagRemoved" => {
             let column = *pick(rng, &columns(tenant, source, Level::Plain));
             let tag = *pick(rng, BUSINESS_TAGS);
-            tag_removed(steward, source, column, tag)
+            tag_removed(Activity::by(steward, kind, "DELETE"), source, column, tag)
         }
         "TagCreated" => {
             let tag = *pick(rng, BUSINESS_TAGS);
@@ -39,7 +40,7 @@ pub(super) fn quiet(rng: &mut ChaCha8Rng, tenant: &Tenant, kind: &'static str, s
         }
         "TagDeleted" => {
             let tag = format!("Legacy.Import {}", rng.random_range(1..60));
-            Activity::by(steward, kind, "DELETE").on(resource("TAG", &tag, &tag))
+            tag_deleted(steward, &tag)
         }
         "SDDDatasourceTagUpdated" => {
             let found = columns(tenant, source, Level::Highly);
@@ -50,49 +51,59 @@ pub(super) fn quiet(rng: &mut ChaCha8Rng, tenant: &Tenant, kind: &'static str, s
                 .collect();
             Activity::of(system_actor(), kind, "UPDATE").on(source.target.clone()).says("tags", tags)
         }
-        "SDDClassifierCreated" | "SDDClassifierUpdated" | "SDDClassifierDeleted" => {
-            let name = *pick(rng, &["LOYALTY_NUMBER", "VENDOR_CODE", "EMPLOYEE_BADGE", "MERCHANT_ID"]);
-            let action = match kind {
-                "SDDClassifierCreated" => "CREATE",
-                "SDDClassifierDeleted" => "DELETE",
-                _ => "UPDATE",
-            };
-            Activity::by(steward, kind, action).on(resource("SDD_CLASSIFIER", name, name)).says("name", name)
-        }
+        "SDDClassifierCreated" => classifier(rng, steward, kind, "CREATE"),
+        "SDDClassifierUpdated" => classifier(rng, steward, kind, "UPDATE"),
         _ => return None,
     })
 }
 
 /// A tag is put on a column: a sensitive one by discovery, another by a steward, or by a catalogue where there is none. A
 /// column that is `New` never gets a sensitive tag here.
-fn tag_applied(rng: &mut ChaCha8Rng, tenant: &Tenant, by: Option<&Person>, source: &Source) -> Activity {
+fn tagged(rng: &mut ChaCha8Rng, tenant: &Tenant, by: Option<&Person>, source: &Source) -> Activity {
     let kind = "TagApplied";
-    let target = source.target.clone();
+    let system = || Activity::of(system_actor(), kind, "CREATE");
     let sensitive = columns(tenant, source, Level::Highly);
     let sensitive: Vec<_> = sensitive.into_iter().filter(|column| column.level() >= Level::Sensitive).collect();
     if !sensitive.is_empty() && chance(rng, 500) {
         let column = *pick(rng, &sensitive);
-        return Activity::of(system_actor(), kind, "CREATE")
-            .on(target)
-            .with(column_of(source, column))
-            .says("tag", json!({"name": *pick(rng, column.tags), "source": "discovered"}));
+        let tag = *pick(rng, column.tags);
+        return tag_applied(system(), source, column_of(source, column), tag, "discovered");
     }
     let column = *pick(rng, &columns(tenant, source, Level::Plain));
     let tag = *pick(rng, BUSINESS_TAGS);
     let activity = match by {
         // Only Immuta itself calls a column new.
-        Some(steward) if tag != "New" => Activity::by(steward, kind, "CREATE"),
-        _ => Activity::of(system_actor(), kind, "CREATE"),
+        Some(steward) if tag != NEW => Activity::by(steward, kind, "CREATE"),
+        _ => system(),
     };
-    activity.on(target).with(column_of(source, column)).says("tag", json!({"name": tag, "source": "curated"}))
+    tag_applied(activity, source, column_of(source, column), tag, "curated")
+}
+
+/// A tag is put on a column: named by `tag`, the data source is the target and the column stands beside it.
+pub(crate) fn tag_applied(
+    activity: Activity,
+    source: &Source,
+    column: Resource,
+    tag: &str,
+    origin: &'static str,
+) -> Activity {
+    activity.on(source.target.clone()).with(column).says("tag", json!({"name": tag, "source": origin}))
+}
+
+/// A tag is deleted for the whole tenant: named by the target alone.
+pub(crate) fn tag_deleted(by: &Person, tag: &str) -> Activity {
+    Activity::by(by, "TagDeleted", "DELETE").on(resource("TAG", tag, tag))
+}
+
+/// What identification looks for changes.
+pub(crate) fn classifier(rng: &mut ChaCha8Rng, by: &Person, kind: &'static str, action: &'static str) -> Activity {
+    let name = *pick(rng, &["LOYALTY_NUMBER", "VENDOR_CODE", "EMPLOYEE_BADGE", "MERCHANT_ID"]);
+    Activity::by(by, kind, action).on(resource("SDD_CLASSIFIER", name, name)).says("name", name)
 }
 
 /// A tag is taken off a column: named by `tagName`, the column is the target and the data source stands beside it.
-pub(crate) fn tag_removed(by: &Person, source: &Source, column: &Column, tag: &str) -> Activity {
-    Activity::by(by, "TagRemoved", "DELETE")
-        .on(column_of(source, column))
-        .with(source.target.clone())
-        .says("tagName", tag)
+pub(crate) fn tag_removed(activity: Activity, source: &Source, column: &Column, tag: &str) -> Activity {
+    activity.on(column_of(source, column)).with(source.target.clone()).says("tagName", tag)
 }
 
 /// Columns of the data source that are at most this sensitive.
@@ -101,6 +112,7 @@ fn columns<'a>(tenant: &'a Tenant, source: &Source, most: Level) -> Vec<&'a Colu
     all.iter().filter(|column| column.level() <= most).collect()
 }
 
-fn column_of(source: &Source, column: &Column) -> Resource {
+/// A column as what an event is about.
+pub(crate) fn column_of(source: &Source, column: &Column) -> Resource {
     resource("COLUMN", &format!("{}.{}", source.target.id, column.name), column.name)
 }

@@ -3,7 +3,7 @@
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-use crate::catalogue::{Column, Level, SecurityProfile};
+use crate::catalogue::{Column, Level, SecurityProfile, ShownColumn, Spelling};
 use crate::dice::chance;
 use crate::journal::{Care, Journal};
 use crate::platform::{Account, Platform, TechnologyContext};
@@ -25,12 +25,25 @@ pub(super) struct Run<'a> {
     pub(super) duration: u32,
     pub(super) rows: u64,
     pub(super) outcome: Outcome,
-    /// The platform does not say what was read.
-    pub(super) opaque: bool,
+    pub(super) told: Told,
+    /// The notebook that the query is a cell of.
+    pub(super) notebook: Option<u32>,
     pub(super) session: Option<String>,
     pub(super) purposes: &'a [&'static str],
     /// When Immuta pulled it.
     pub(super) received: i64,
+    pub(super) care: Care,
+}
+
+/// What a record says of the data that was read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// The objects, their columns and how sensitive they are.
+    Everything,
+    /// That no objects were read.
+    NoObjects,
+    /// Not even that.
+    Nothing,
 }
 
 /// How a query ended.
@@ -38,6 +51,11 @@ pub(super) struct Outcome {
     pub(super) status: &'static str,
     pub(super) reason: Option<&'static str>,
     pub(super) error: Option<&'static str>,
+}
+
+impl Outcome {
+    /// The query ran through.
+    pub(super) const SUCCESS: Self = Self { status: "SUCCESS", reason: None, error: None };
 }
 
 impl Run<'_> {
@@ -51,15 +69,19 @@ impl Run<'_> {
         id: &str,
         journal: &mut Journal,
     ) -> Result<(), serde_json::Error> {
-        let level = level(rng, columns);
+        let read = columns.iter().map(|column| column.level()).max().unwrap_or(Level::Indeterminate);
+        let level = if self.told == Told::Everything { read } else { Level::Indeterminate };
+        let profile = SecurityProfile(level, spelling(rng));
+        let form = source.platform.tag_form();
+        let shown: Vec<ShownColumn> = columns.iter().map(|column| ShownColumn(column, form)).collect();
         let object = ObjectAccessed {
             name: &source.target.name,
             datasource_id: &source.target.id,
             database_name: source.database,
             schema_name: source.schema,
             r#type: "TABLE",
-            columns,
-            security_profile: SecurityProfile(level),
+            columns: &shown,
+            security_profile: profile,
             access_controls: if level >= Level::Sensitive { MASKED } else { SUBSCRIBED },
         };
         let payload = Payload {
@@ -71,8 +93,12 @@ impl Run<'_> {
             duration: self.duration,
             error_code: self.outcome.error,
             technology_context: self.context(source),
-            objects_accessed: (!self.opaque).then_some([object]),
-            security_profile: (!self.opaque).then_some(SecurityProfile(level)),
+            objects_accessed: match self.told {
+                Told::Everything => Some(vec![object]),
+                Told::NoObjects => Some(Vec::new()),
+                Told::Nothing => None,
+            },
+            security_profile: (self.told != Told::Nothing).then_some(profile),
             purposes: self.purposes,
         };
         let record = Record {
@@ -83,7 +109,7 @@ impl Run<'_> {
             action_status: self.outcome.status,
             action_status_reason: self.outcome.reason,
             target_type: "DATASOURCE",
-            targets: if self.opaque { &[] } else { std::slice::from_ref(&source.target) },
+            targets: if self.told == Told::Everything { std::slice::from_ref(&source.target) } else { &[] },
             related_resources: &[],
             actor: &self.actor,
             actor_ip: chance(rng, 500).then_some(&self.person.ip),
@@ -94,11 +120,11 @@ impl Run<'_> {
             payload: &payload,
             order: 0,
         };
-        journal.note(rng, record, self.received, Care::Usual)
+        journal.note(rng, record, self.received, self.care)
     }
 
     fn context<'a>(&'a self, source: &'a Source) -> TechnologyContext<'a> {
-        use Platform::{BigQuery, Databricks, Snowflake, Starburst, Trino};
+        use Platform::{BigQuery, Databricks, Snowflake, Starburst, Synapse, Trino};
         let platform = source.platform;
         let snowflake = platform == Snowflake;
         let warehouse = if self.service { "TRANSFORM_WH" } else { "ANALYST_WH" };
@@ -111,19 +137,17 @@ impl Run<'_> {
             role_name: snowflake.then_some(self.person.department.role),
             client_application: self.service.then_some(&self.person.actor.id),
             cluster_id: (platform == Databricks).then_some("0412-081530-8kz1m2qa"),
+            notebook_id: self.notebook,
+            database: (platform == Synapse).then_some(source.database),
             catalog: matches!(platform, Trino | Starburst | Databricks).then_some(source.database),
             bytes_scanned: (platform == BigQuery).then_some(self.rows * 10_485),
         }
     }
 }
 
-/// The highest level of the columns read, in one spelling or the other.
-fn level(rng: &mut ChaCha8Rng, columns: &[&Column]) -> Level {
-    let highest = columns.iter().map(|column| column.level()).max();
-    match highest.unwrap_or(Level::Indeterminate) {
-        Level::Highly if chance(rng, 120) => Level::HighlySpelledOut,
-        level => level,
-    }
+/// One spelling of the level or the other.
+fn spelling(rng: &mut ChaCha8Rng) -> Spelling {
+    if chance(rng, 100) { Spelling::InWords } else { Spelling::Constant }
 }
 
 #[derive(Serialize)]
@@ -139,7 +163,7 @@ struct Payload<'a> {
     error_code: Option<&'static str>,
     technology_context: TechnologyContext<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    objects_accessed: Option<[ObjectAccessed<'a>; 1]>,
+    objects_accessed: Option<Vec<ObjectAccessed<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     security_profile: Option<SecurityProfile>,
     purposes: &'a [&'static str],
@@ -153,7 +177,7 @@ struct ObjectAccessed<'a> {
     database_name: &'static str,
     schema_name: &'static str,
     r#type: &'static str,
-    columns: &'a [&'a Column],
+    columns: &'a [ShownColumn<'a>],
     security_profile: SecurityProfile,
     access_controls: &'static [AccessControl],
 }
