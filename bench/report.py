@@ -1,0 +1,162 @@
+"""How results are shown: on the terminal and in docs/benchmarks.md."""
+
+from pathlib import Path
+
+FLOORS = {
+    "plain": "floor: decompress, split into lines",
+    "envelope": "floor: the same and parse the envelope",
+    "record": "floor: the same and parse every value",
+}
+WHOLE = "immuta-watch run, shipped pack"
+FIFTEEN = "immuta-watch run, the 15 conditions"
+GZIP = "gzip -dc alone"
+RSIGMA = "gzip -dc | rsigma, the 15 conditions"
+PYTHON = "plain Python, the 15 conditions"
+DUCKDB = "DuckDB, the rollup alone"
+
+HEAD = f"{'':40}{'CPU s':>9}{'clock s':>9}{'events/s':>11}{'MB/s':>8}{'peak MiB':>10}"
+
+# The numbers to build for.
+EVENTS_PER_SECOND, SHARE_OF_FLOOR, GROWTH, START_MS, MEMORY_MIB = 100_000, 0.5, 1.5, 20, 128
+
+MARKS = ("<!-- results: generated -->", "<!-- results: end -->")
+
+
+def line(row: dict) -> str:
+    return (
+        f"{row['name']:40}{row['cpu_seconds']:9.2f}{row['wall_seconds']:9.2f}{row['events_per_second']:11,}"
+        f"{row['mb_per_second']:8.0f}{row['resident_mib']:10.0f}"
+    )
+
+
+def size_of(export) -> str:
+    facts = export if isinstance(export, dict) else export.facts()
+    plain, packed = facts["plain_bytes"], facts["gzip_bytes"]
+    return (
+        f"{facts['events']:,} events, {plain / 1e6:,.0f} MB plain, {packed / 1e6:,.0f} MB gzip, "
+        f"{plain / facts['events'] / 1e3:.1f} kB an event"
+    )
+
+
+def pack_name(pack: dict) -> str:
+    return f"{pack['rules']:,} rules{'' if pack['on_queries'] else ', no new one on queries'}"
+
+
+def targets(results: dict) -> "list[tuple[str, str, str, bool]]":
+    """(what, target, measured, reached) of everything that there is a number to build for."""
+    size = results["sizes"][-1]
+    rows = {row["name"]: row for row in size["rows"]}
+    whole, floor = rows[WHOLE], rows[FLOORS["envelope"]]
+    share = whole["events_per_second"] / floor["events_per_second"]
+    found = [
+        (
+            f"events per second, the whole of classify ({size['events']:,} events)",
+            f"at least {EVENTS_PER_SECOND:,}",
+            f"{whole['events_per_second']:,}",
+            whole["events_per_second"] >= EVENTS_PER_SECOND,
+        ),
+        (
+            "share of what decompressing and parsing the envelope alone can do",
+            f"about {SHARE_OF_FLOOR}",
+            f"{share:.2f}",
+            share >= SHARE_OF_FLOOR,
+        ),
+        *growth(results["packs"]),
+        (
+            "process start until the pack is compiled",
+            f"{START_MS} ms",
+            f"{results['start_ms']} ms",
+            results["start_ms"] <= START_MS,
+        ),
+    ]
+    found.append(
+        (
+            f"peak memory, {size['plain_bytes'] / 2**30:.2f} GiB over 10 days: flat in the size of the export",
+            f"{MEMORY_MIB} MiB",
+            f"{whole['resident_mib']:.0f} MiB",
+            whole["resident_mib"] <= MEMORY_MIB,
+        )
+    )
+    if "memory" in results:
+        memory = results["memory"]
+        found.append(
+            (
+                f"peak memory, {memory['plain_bytes'] / 2**30:.2f} GiB over 90 days, 1,000 users, 10,000 data sources",
+                f"{MEMORY_MIB} MiB",
+                f"{memory['resident_mib']:.0f} MiB",
+                memory["resident_mib"] <= MEMORY_MIB,
+            )
+        )
+    return found
+
+
+def growth(packs: "list[dict]") -> "list[tuple[str, str, str, bool]]":
+    """The largest packs against the smallest."""
+    small, found = packs[0], []
+    for pack in packs:
+        if pack["rules"] == packs[-1]["rules"]:
+            times = pack["cpu_seconds"] / small["cpu_seconds"]
+            what = f"{pack['name']}, against {small['rules']}"
+            found.append((what, f"at most {GROWTH} times", f"{times:.2f} times", times <= GROWTH))
+    return found
+
+
+def ratios(size: dict) -> "list[tuple[str, str]]":
+    """(contestant, its CPU time as a multiple of that of immuta-watch with the same conditions)."""
+    rows = {row["name"]: row for row in size["rows"]}
+    mine = rows[FIFTEEN]["cpu_seconds"]
+    return [(name, f"{rows[name]['cpu_seconds'] / mine:.2f}") for name in (RSIGMA, PYTHON, DUCKDB) if name in rows]
+
+
+def summary(results: dict) -> str:
+    lines = [f"{'NUMBERS TO BUILD FOR':98}{'TARGET':>18}{'MEASURED':>14}"]
+    for what, target, measured, reached in targets(results):
+        lines.append(f"{what:98}{target:>18}{measured:>14}  {'reached' if reached else 'NOT REACHED'}")
+    for size in results["sizes"]:
+        lines.append(f"\nCPU TIME, {FIFTEEN} = 1 ({size['events']:,} events)")
+        lines += [f"{name:98}{ratio:>32}" for name, ratio in ratios(size)]
+    return "\n".join(lines)
+
+
+def markdown(results: dict) -> str:
+    """The generated part of docs/benchmarks.md."""
+    machine = results["machine"]
+    out = [
+        f"Release {results['release']}, {results['date']}. {machine['system']}, {machine['cpu']}, "
+        f"one of {machine['cores']} cores. Python {machine['python']}.",
+        "",
+        "| number to build for | target | measured | |",
+        "| --- | ---: | ---: | --- |",
+    ]
+    for what, target, measured, reached in targets(results):
+        out.append(f"| {what} | {target} | {measured} | {'reached' if reached else '**not reached**'} |")
+    for size in results["sizes"]:
+        times = "once" if size["best_of"] == 1 else f"best of {size['best_of']}"
+        out += ["", f"{size_of(size)}; {times}:", ""]
+        out += ["| | CPU s | clock s | events/s | MB/s | peak MiB | CPU time, 1 = the 15 conditions |"]
+        out += ["| --- | ---: | ---: | ---: | ---: | ---: | ---: |"]
+        ratio = {**dict(ratios(size)), FIFTEEN: "1"}
+        for row in size["rows"]:
+            name = row["name"].replace("|", "\\|")
+            out.append(
+                f"| {name} | {row['cpu_seconds']:.2f} | {row['wall_seconds']:.2f} "
+                f"| {row['events_per_second']:,} | {row['mb_per_second']:.0f} | {row['resident_mib']:.0f} "
+                f"| {ratio.get(row['name'], '')} |"
+            )
+    out += ["", "Packs that grow, with the first of these exports:", ""]
+    out += ["| | CPU s | of it to start and load, ms | events/s |", "| --- | ---: | ---: | ---: |"]
+    for pack in results["packs"]:
+        out.append(
+            f"| {pack['name']} | {pack['cpu_seconds']:.2f} | {pack['load_ms']:.0f} | {pack['events_per_second']:,} |"
+        )
+    if results["left_out"]:
+        out += ["", "Left out: " + "; ".join(results["left_out"]) + "."]
+    return "\n".join(out)
+
+
+def write_docs(results: dict, page: Path) -> None:
+    """Replaces what stands between the marks."""
+    text = page.read_text()
+    before, rest = text.split(MARKS[0])
+    _, after = rest.split(MARKS[1])
+    page.write_text(f"{before}{MARKS[0]}\n{markdown(results)}\n{MARKS[1]}{after}")
