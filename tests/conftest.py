@@ -37,6 +37,7 @@ class Tenant(NamedTuple):
 
     exports: Path
     truth: dict
+    configuration: Path = Path()
 
     @property
     def files(self) -> list:
@@ -48,7 +49,8 @@ def simulated(folder: Path, seed: int, days=8, events_per_day=1500, users=60, da
         "simulate", "--out", folder, "--seed", seed, "--days", days, "--events-per-day", events_per_day,
         "--users", users, "--data-sources", data_sources, *more,
     )  # fmt: skip
-    return Tenant(folder / "exports", json.loads((folder / "truth.json").read_text()))
+    truth = json.loads((folder / "truth.json").read_text())
+    return Tenant(folder / "exports", truth, folder / truth["configuration"])
 
 
 @pytest.fixture(scope="session")
@@ -83,9 +85,9 @@ def other_pack(tmp_path_factory) -> Path:
     """The project's pack with one rule changed in all that it decides. Not to be changed further."""
     folder = tmp_path_factory.mktemp("other-pack") / "rules"
     shutil.copytree(ROOT / "rules", folder)
-    rule = folder / "queries" / "query_denied.yml"
+    rule = folder / "queries" / "query_failed.yml"
     text = rule.read_text()
-    changed = text.replace("\nlevel: low\n", "\nlevel: critical\n", 1).replace("window: 1d", "window: 6h")
+    changed = text.replace("\nlevel: informational\n", "\nlevel: critical\n", 1).replace("window: 1d", "window: 6h")
     assert changed != text, "the rule no longer reads as this fixture expects"
     rule.write_text(changed)
     return folder

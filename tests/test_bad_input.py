@@ -447,7 +447,7 @@ def test_two_processes_on_one_lake_both_succeed(tenant, tmp_path):
 
 def test_commands_that_only_read_a_lake_make_none(tmp_path):
     missing = tmp_path / "lake"
-    for command in (["verify"], ["alerts"], ["alerts", "show", "20261102-0123456789abcdef"]):
+    for command in (["verify"], ["alerts"], ["explain", "20261102-0123456789abcdef"]):
         ran = immuta_watch(*command, "--lake", missing, expect=FAILED)
         assert f"there is no lake in {missing}" in ran.err
         assert not missing.exists()

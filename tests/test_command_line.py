@@ -9,7 +9,7 @@ import pytest
 from binary import BINARY, DONE, FAILED, LOOK_NEEDED, WRONG_ARGUMENTS, immuta_watch
 from records import ndjson, record, webhook_deleted
 
-COMMANDS = ("run", "inspect", "alerts", "rules", "verify", "simulate")
+COMMANDS = ("run", "inspect", "alerts", "explain", "rules", "verify", "simulate")
 LEVELS = ["informational", "low", "medium", "high", "critical"]
 
 
@@ -29,9 +29,10 @@ def test_help_names_every_command_where_to_start_and_the_exit_codes():
     ("command", "words"),
     [
         ("run", ["--lake", "--rules", "--config", "--again", "--jobs", "--json", "<EXPORTS>..."]),
-        ("inspect", ["--rules", "--json", "<EXPORTS>..."]),
-        ("alerts", ["--lake", "--level", "--question", "--rule", "--about", "--since", "--until", "--limit", "show"]),
-        ("rules", ["check", "test"]),
+        ("inspect", ["--rules", "--config", "--json", "<EXPORTS>..."]),
+        ("alerts", ["--lake", "--level", "--question", "--rule", "--about", "--since", "--until", "--limit"]),
+        ("explain", ["--lake", "--rules", "--json", "<ID>"]),
+        ("rules", ["check", "test", "explain"]),
         ("verify", ["--lake", "--exports", "--json"]),
         ("simulate", ["--out", "--seed", "--days", "--events-per-day", "--quiet-tenant"]),
     ],
@@ -53,7 +54,7 @@ def test_help_of_a_command_names_its_options(command, words):
         ["alerts"],
         ["alerts", "--lake", "lake", "--level", "loud"],
         ["alerts", "--lake", "lake", "--since", "yesterday"],
-        ["alerts", "show", "no-id", "--lake", "lake"],
+        ["explain", "no-id", "--lake", "lake"],
         ["simulate", "--out", "out", "--days", "many"],
     ],
     ids=" ".join,
@@ -92,7 +93,7 @@ def test_run_prints_the_conservation_line_the_lake_and_how_to_ask_it_more(tenant
 
 def test_the_command_that_run_recommends_for_an_alert_works(tenant, tmp_path):
     said = immuta_watch("run", tenant.exports, "--lake", tmp_path / "lake").out
-    [show] = [line.split() for line in said.splitlines() if " alerts show " in line]
+    [show] = [line.split() for line in said.splitlines() if " explain " in line]
     assert "What to do" in immuta_watch(*show[1:]).out
 
 
@@ -210,9 +211,9 @@ def test_no_alert_of_that_kind_is_no_error(tenant_lake):
     assert listed(tenant_lake, "--about", "nobody of that name") == []
 
 
-def test_show_says_what_happened_why_and_what_to_do(tenant_lake):
+def test_explain_says_what_happened_why_and_what_to_do(tenant_lake):
     for alert in listed(tenant_lake, "--notify"):
-        said = immuta_watch("alerts", "show", alert["id"], "--lake", tenant_lake).out
+        said = immuta_watch("explain", alert["id"], "--lake", tenant_lake).out
         for words in (alert["title"], alert["level"], alert["question"], alert["rule"], "What to do"):
             assert words in said
         for because in alert["raised"]:
@@ -223,13 +224,21 @@ def test_show_says_what_happened_why_and_what_to_do(tenant_lake):
                 assert held["field"] in said
 
 
-def test_show_as_json_is_what_the_list_prints(tenant_lake):
-    alert = listed(tenant_lake)[0]
-    assert immuta_watch("alerts", "show", alert["id"], "--lake", tenant_lake, "--json").json == alert
+def test_explain_as_json_has_what_the_list_prints_and_the_rule(tenant_lake):
+    alert = listed(tenant_lake, "--rule", "permission_granted")[0]
+    explained = immuta_watch("explain", alert["id"], "--lake", tenant_lake, "--json").json
+    for name in alert.keys() - {"examples"}:
+        assert explained[name] == alert[name]
+    assert explained["explained_by"]["runbook"] and explained["explained_by"]["level"] == "low"
+    for example, listed_example in zip(explained["examples"], alert["examples"], strict=True):
+        assert (example["event"], example["record"]) == (listed_example["key"], listed_example["record"])
+        assert {"selection": "selection", "field": "watch.kind", "value": '"PermissionApplied"'}.items() <= (
+            example["conditions"][0].items()
+        )
 
 
-def test_show_of_an_alert_that_is_not_there_says_how_to_list_those_that_are(tenant_lake):
-    ran = immuta_watch("alerts", "show", "20261002-0123456789abcdef", "--lake", tenant_lake, expect=FAILED)
+def test_explain_of_an_alert_that_is_not_there_says_how_to_list_those_that_are(tenant_lake):
+    ran = immuta_watch("explain", "20261002-0123456789abcdef", "--lake", tenant_lake, expect=FAILED)
     assert "there is no alert 20261002-0123456789abcdef" in ran.err
     assert "immuta-watch alerts --lake" in ran.err
 
@@ -269,7 +278,7 @@ def test_hostile_names_do_not_reach_the_terminal(hostile_export, tmp_path):
     alerts = listed(lake)
     assert {alert["rule"] for alert in alerts} >= {"webhook_deleted", "permission_granted"}
     for alert in alerts:
-        said = immuta_watch("alerts", "show", alert["id"], "--lake", lake).out
+        said = immuta_watch("explain", alert["id"], "--lake", lake).out
         assert_harmless(said)
         assert "evil" in said
 
@@ -363,7 +372,7 @@ def every_command(tenant, lake, out):
         ["run", tenant.exports, "--lake", lake],
         ["inspect", tenant.exports],
         ["alerts", "--lake", lake],
-        ["alerts", "show", alert, "--lake", lake],
+        ["explain", alert, "--lake", lake],
         ["rules", "check"],
         ["rules", "test"],
         ["verify", "--lake", lake],
@@ -384,7 +393,7 @@ def test_json_is_json_on_every_command_that_offers_it(tenant, tenant_lake):
     for arguments in (
         ["run", tenant.exports, "--lake", tenant_lake],
         ["inspect", tenant.exports],
-        ["alerts", "show", alert, "--lake", tenant_lake],
+        ["explain", alert, "--lake", tenant_lake],
         ["verify", "--lake", tenant_lake],
     ):
         assert isinstance(immuta_watch(*arguments, "--json").json, dict)

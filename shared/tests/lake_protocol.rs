@@ -4,6 +4,8 @@
 //! the files against those of a lake where nothing ever went wrong: byte for byte, and no lease left over.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "lake_protocol/approving.rs"]
+mod approving;
 #[path = "lake_protocol/records.rs"]
 mod records;
 #[path = "lake_protocol/verifying.rs"]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use immuta_watch::config::Configuration;
 use immuta_watch::event::{Event, Record};
-use immuta_watch::rules::{Level, Pack, PackFile, Route};
+use immuta_watch::rules::{Level, Pack, PackFile, Route, RuleErrors};
 
 const RULE: &str = "\
 title: Permission granted
@@ -62,6 +62,21 @@ fn files(rule: &str) -> Vec<PackFile> {
     ]
 }
 
+fn compile(files: &[PackFile]) -> Result<Pack, RuleErrors> {
+    Pack::compile(files, &Configuration::default())
+}
+
+/// Compiles the rule for an installation with this configuration.
+fn compile_for(configuration: &str, rule: &str) -> Result<Pack, RuleErrors> {
+    let read = |_: &str| Err(std::io::Error::from(std::io::ErrorKind::NotFound));
+    let mut files = files(rule);
+    for name in ["service_accounts", "provisioning_actors", "system_actor_types"] {
+        let text = if name == "system_actor_types" { "SYSTEM_ACTOR" } else { "" };
+        files.push(PackFile { path: format!("lists/{name}.txt"), text: text.to_owned() });
+    }
+    Pack::compile(&files, &Configuration::parse(configuration, &read).unwrap())
+}
+
 fn with_filter(filter: &str) -> Vec<PackFile> {
     let mut files = files(RULE);
     files.push(PackFile { path: "filters/provisioning.yml".to_owned(), text: filter.to_owned() });
@@ -95,7 +110,7 @@ fn the_pack_that_ships_loads_and_all_its_examples_hold() {
 
 #[test]
 fn a_list_raises_level_and_route_and_its_wildcards_count() {
-    let pack = Pack::compile(&files(RULE), &Configuration::default()).unwrap();
+    let pack = compile(&files(RULE)).unwrap();
     assert_eq!(matched(&pack, &granted("CREATE_PROJECT")), Some((Level::Low, Route::Dashboard)));
     assert_eq!(matched(&pack, &granted("governance")), Some((Level::High, Route::Notification)));
     assert_eq!(matched(&pack, &granted("IMPERSONATE_USER")), Some((Level::High, Route::Notification)));
@@ -103,16 +118,14 @@ fn a_list_raises_level_and_route_and_its_wildcards_count() {
 
 #[test]
 fn an_empty_list_matches_nothing() {
-    let pack = Pack::compile(&files(&RULE.replace("%high_risk%", "%nothing%")), &Configuration::default()).unwrap();
+    let pack = compile(&files(&RULE.replace("%high_risk%", "%nothing%"))).unwrap();
     assert_eq!(matched(&pack, &granted("GOVERNANCE")), Some((Level::Low, Route::Dashboard)));
 }
 
 #[test]
 fn a_raise_may_be_a_whole_detection_with_its_own_condition() {
     let when = "a: {watch.permission: GOVERNANCE}\n        b: {watch.actor: ann}\n        condition: a and not b";
-    let pack =
-        Pack::compile(&files(&RULE.replace("watch.permission|expand: '%high_risk%'", when)), &Configuration::default())
-            .unwrap();
+    let pack = compile(&files(&RULE.replace("watch.permission|expand: '%high_risk%'", when))).unwrap();
     assert_eq!(matched(&pack, &granted("GOVERNANCE")), Some((Level::Low, Route::Dashboard)));
     let by_bob = granted("GOVERNANCE").replace("ann", "bob");
     assert_eq!(matched(&pack, &by_bob), Some((Level::High, Route::Notification)));
@@ -120,7 +133,7 @@ fn a_raise_may_be_a_whole_detection_with_its_own_condition() {
 
 #[test]
 fn a_filter_takes_out_what_it_describes() {
-    let pack = Pack::compile(&with_filter(FILTER), &Configuration::default()).unwrap();
+    let pack = compile(&with_filter(FILTER)).unwrap();
     assert_eq!(pack.filters(), 1);
     assert!(matched(&pack, &granted("GOVERNANCE")).is_some());
     assert_eq!(matched(&pack, &granted("GOVERNANCE").replace("ann", "okta-scim")), None);
@@ -128,7 +141,7 @@ fn a_filter_takes_out_what_it_describes() {
 
 #[test]
 fn the_conditions_that_held_name_field_value_and_list() {
-    let pack = Pack::compile(&files(RULE), &Configuration::default()).unwrap();
+    let pack = compile(&files(RULE)).unwrap();
     let text = granted("GOVERNANCE");
     let record = Record::parse(text.as_bytes()).unwrap();
     let conditions = pack.conditions(&pack.rules()[0], &Event::of(&record), false);
@@ -149,14 +162,11 @@ fn the_conditions_that_held_name_field_value_and_list() {
 
 #[test]
 fn the_hash_changes_with_every_byte_and_not_with_the_order_of_files() {
-    let pack = Pack::compile(&files(RULE), &Configuration::default()).unwrap();
+    let pack = compile(&files(RULE)).unwrap();
     let mut reversed = files(RULE);
     reversed.reverse();
-    assert_eq!(Pack::compile(&reversed, &Configuration::default()).unwrap().hash(), pack.hash());
-    assert_ne!(
-        Pack::compile(&files(&RULE.replace("Ask the", "Call the")), &Configuration::default()).unwrap().hash(),
-        pack.hash()
-    );
+    assert_eq!(compile(&reversed).unwrap().hash(), pack.hash());
+    assert_ne!(compile(&files(&RULE.replace("Ask the", "Call the"))).unwrap().hash(), pack.hash());
 }
 
 /// What is wrong, where, and in which words: line, and a part of the message.
@@ -205,10 +215,25 @@ fn everything_that_would_silently_not_match_is_an_error_with_its_line() {
         ("      level: high\n      route: notification", "      level: low", 19, "raises nothing"),
         ("because: It is on the list.", "because: ''", 19, "say in `because`"),
         ("[watch.actor, watch.subject]", "[watch.actor, auditPayload.queryText]", 15, "no alert key"),
+        ("[watch.actor, watch.subject]", "[watch.actor, watch.weekday]", 15, "no part of an alert's identity"),
+        ("watch.kind: PermissionApplied", "watch.manual: 'true'", 9, "in `when` of a raise only"),
+        (
+            "watch.permission|expand: '%high_risk%'",
+            "watch.manual: 'true'",
+            19,
+            "needs the list lists/service_accounts.txt",
+        ),
+        (
+            "watch.permission|expand: '%high_risk%'",
+            "watch.busines_hours: 'false'",
+            19,
+            "did you mean watch.business_hours?",
+        ),
+        ("watch.permission|expand: '%high_risk%'", "watch.weekday|gt: 4", 19, "is text"),
     ];
     for (from, to, line, message) in cases {
         assert!(RULE.contains(from), "{from}");
-        let errors = match Pack::compile(&files(&RULE.replacen(from, to, 1)), &Configuration::default()) {
+        let errors = match compile(&files(&RULE.replacen(from, to, 1))) {
             Ok(_) => panic!("{to} loads"),
             Err(errors) => errors.0,
         };
@@ -221,10 +246,94 @@ fn everything_that_would_silently_not_match_is_an_error_with_its_line() {
     }
 }
 
+/// A permission granted by this actor at this time.
+fn granted_by(actor: &str, time: &str) -> String {
+    format!(
+        r#"{{"eventTimestamp":"{time}","actor":{actor},"auditPayload":{{"type":"PermissionAppliedAuditPayload"}}}}"#
+    )
+}
+
+const ANN: &str = r#"{"type":"USER_ACTOR","id":"ann@x","name":"Ann"}"#;
+const BERLIN: &str = "{calendars: {berlin: {zone: Europe/Berlin}}, default_calendar: berlin}";
+
+#[test]
+fn a_raise_asks_the_calendar_of_the_actor() {
+    let after_hours = RULE.replace("watch.permission|expand: '%high_risk%'", "watch.business_hours: 'false'");
+    let level = |configuration, time| {
+        let pack = compile_for(configuration, &after_hours).unwrap();
+        matched(&pack, &granted_by(ANN, time)).unwrap().0
+    };
+    // 07:30 UTC is 08:30 in Berlin in winter.
+    assert_eq!(level(BERLIN, "2026-11-02T07:30:00Z"), Level::Low);
+    assert_eq!(level("", "2026-11-02T07:30:00Z"), Level::High);
+    assert_eq!(level(BERLIN, "2026-11-07T12:00:00Z"), Level::High);
+    assert_eq!(level(BERLIN, "no time at all"), Level::Low, "nobody knows, and the rule does not hold");
+}
+
+#[test]
+fn the_hour_is_a_number() {
+    let at_night = RULE.replace("watch.permission|expand: '%high_risk%'", "watch.hour|lt: 6");
+    let pack = compile_for(BERLIN, &at_night).unwrap();
+    let level = |time| matched(&pack, &granted_by(ANN, time)).unwrap().0;
+    let levels = ["2026-11-02T04:59:00Z", "2026-11-02T05:00:00Z", "2026-11-02T23:00:00Z"].map(level);
+    assert_eq!(levels, [Level::High, Level::Low, Level::High]);
+}
+
+#[test]
+fn a_raise_asks_whose_hands_it_was_and_the_alert_says_how_that_is_known() {
+    let by_hand = RULE.replace("watch.permission|expand: '%high_risk%'", "watch.manual: 'true'");
+    let pack = compile_for("{lists: {service_accounts: {add: [ann@*]}}}", &by_hand).unwrap();
+    let system = r#"{"type":"SYSTEM_ACTOR","id":"x"}"#;
+    let bob = r#"{"type":"USER_ACTOR","id":"bob"}"#;
+    let noon = "2026-11-02T12:00:00Z";
+    let level = |actor| matched(&pack, &granted_by(actor, noon)).unwrap().0;
+    assert_eq!(
+        (level(ANN), level(system), level(bob), level("null")),
+        (Level::Low, Level::Low, Level::High, Level::High)
+    );
+    let line = granted_by("null", noon);
+    let record = Record::parse(line.as_bytes()).unwrap();
+    let held = pack.conditions(&pack.rules()[0], &Event::of(&record), false);
+    let note = held.iter().find_map(|held| held.note.as_deref()).unwrap();
+    assert_eq!(note, "the record does not say whether the actor is a person, so it counts as done by hand");
+}
+
+#[test]
+fn an_overlay_changes_what_a_rule_compares_with_and_a_wrong_one_is_an_error() {
+    let record =
+        granted_by(ANN, "2026-11-02T12:00:00Z").replace(r#""type":"Perm"#, r#""permission":"AUDIT","type":"Perm"#);
+    assert_eq!(matched(&compile_for("", RULE).unwrap(), &record).unwrap().0, Level::Low);
+    let overlaid = compile_for("{lists: {high_risk: {add: [AUD*], remove: [GOVERNANCE]}}}", RULE).unwrap();
+    assert_eq!(matched(&overlaid, &record).unwrap().0, Level::High);
+    assert_eq!(overlaid.lists()["high_risk"].values, ["IMPERSONATE_*", "AUD*"]);
+    let wrong = compile_for("{lists: {high_rsik: {add: [x]}}}", RULE).unwrap_err().to_string();
+    assert!(
+        wrong.contains("the configuration: lists.high_rsik") && wrong.contains("did you mean high_risk?"),
+        "{wrong}"
+    );
+}
+
+#[test]
+fn an_explanation_says_what_was_missing() {
+    let pack = compile(&files(RULE)).unwrap();
+    let record = Record::parse(br#"{"auditPayload":{"type":"PermissionRemovedAuditPayload"}}"#).unwrap();
+    let explanation = pack.explain(&pack.rules()[0], &Event::of(&record), false);
+    assert!(!explanation.matched && !explanation.raises[0].held);
+    let text = serde_json::to_string(&explanation).unwrap();
+    assert!(
+        text.contains(r#""field":"watch.kind","value":"\"PermissionRemoved\"","pattern":"PermissionApplied""#),
+        "{text}"
+    );
+    assert!(
+        text.contains(r#""field":"watch.permission","value":null,"pattern":"an entry","list":"high_risk""#),
+        "{text}"
+    );
+}
+
 #[test]
 fn an_error_in_a_later_document_has_the_line_of_the_file() {
     let second = RULE.replace("0001", "0003").replace("window: 1d", "window: soon");
-    let errors = Pack::compile(&files(&format!("{RULE}---\n{second}")), &Configuration::default()).unwrap_err().0;
+    let errors = compile(&files(&format!("{RULE}---\n{second}"))).unwrap_err().0;
     assert_eq!(errors.len(), 1);
     assert_eq!(errors[0].line, Some(RULE.lines().count() as u64 + 1 + 16));
 }
@@ -233,20 +342,10 @@ fn an_error_in_a_later_document_has_the_line_of_the_file() {
 fn rules_with_one_id_and_filters_without_a_rule_are_errors() {
     let mut twice = files(RULE);
     twice.push(PackFile { path: "permissions/again.yml".to_owned(), text: RULE.to_owned() });
-    assert!(
-        Pack::compile(&twice, &Configuration::default())
-            .unwrap_err()
-            .to_string()
-            .contains("is already that of permissions/again.yml")
-    );
+    assert!(compile(&twice).unwrap_err().to_string().contains("is already that of permissions/again.yml"));
     let astray = FILTER.replace("rules: [00000000-0000-4000-8000-000000000001]", "rules: [nobody]");
-    assert!(
-        Pack::compile(&with_filter(&astray), &Configuration::default())
-            .unwrap_err()
-            .to_string()
-            .contains("about \"nobody\"")
-    );
-    assert!(Pack::compile(&[], &Configuration::default()).unwrap_err().to_string().contains("there is no rule"));
+    assert!(compile(&with_filter(&astray)).unwrap_err().to_string().contains("about \"nobody\""));
+    assert!(compile(&[]).unwrap_err().to_string().contains("there is no rule"));
 }
 
 #[test]
@@ -264,8 +363,7 @@ fn a_filter_that_would_filter_everything_or_nothing_by_mistake_is_an_error() {
     ];
     for (from, to, message) in cases {
         assert!(FILTER.contains(from), "{from}");
-        let errors =
-            Pack::compile(&with_filter(&FILTER.replacen(from, to, 1)), &Configuration::default()).expect_err(to);
+        let errors = compile(&with_filter(&FILTER.replacen(from, to, 1))).expect_err(to);
         assert!(errors.to_string().contains(message), "{to}: {errors}");
     }
 }
@@ -273,17 +371,10 @@ fn a_filter_that_would_filter_everything_or_nothing_by_mistake_is_an_error() {
 #[test]
 fn a_word_means_the_same_wherever_it_stands() {
     let record = granted("yes");
-    let pack = Pack::compile(
-        &files(&RULE.replace("watch.kind: PermissionApplied", "auditPayload.permission: yes")),
-        &Configuration::default(),
-    )
-    .unwrap();
+    let pack = compile(&files(&RULE.replace("watch.kind: PermissionApplied", "auditPayload.permission: yes"))).unwrap();
     assert!(matched(&pack, &record).is_some());
     let raised = RULE.replace("watch.permission|expand: '%high_risk%'", "auditPayload.permission: yes");
-    assert_eq!(
-        matched(&Pack::compile(&files(&raised), &Configuration::default()).unwrap(), &record),
-        Some((Level::High, Route::Notification))
-    );
+    assert_eq!(matched(&compile(&files(&raised)).unwrap(), &record), Some((Level::High, Route::Notification)));
 }
 
 #[test]
@@ -292,10 +383,5 @@ fn a_correlation_is_refused_and_not_skipped() {
         "title: Many\ncorrelation:\n  type: event_count\n  rules: [a]\n  timespan: 1h\n  condition: {gte: 3}\n";
     let mut files = files(RULE);
     files.push(PackFile { path: "many.yml".to_owned(), text: correlation.to_owned() });
-    assert!(
-        Pack::compile(&files, &Configuration::default())
-            .unwrap_err()
-            .to_string()
-            .contains("correlation rules are not supported")
-    );
+    assert!(compile(&files).unwrap_err().to_string().contains("correlation rules are not supported"));
 }

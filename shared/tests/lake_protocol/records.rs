@@ -25,6 +25,20 @@ pub(crate) fn grant_without_time(id: u8, actor: &str, received: &str) -> String 
     )
 }
 
+/// Access given by a person, to tom for the data source 9: manual unless it was approved.
+pub(crate) fn access_given(id: u8, actor: &str, time: &str) -> String {
+    format!(
+        r#"{{"id":"s{id}","eventTimestamp":"{time}","actionStatus":"SUCCESS","targets":[{{"type":"DATASOURCE","id":"9","name":"hr.pay"}},{{"type":"USER","id":"7","name":"tom"}}],"actor":{{"type":"USER_ACTOR","id":"{actor}"}},"auditPayload":{{"type":"SubscriptionCreatedAuditPayload"}}}}"#
+    )
+}
+
+/// A request of tom for the data source 9, approved.
+pub(crate) fn access_approved(id: u8, time: &str) -> String {
+    format!(
+        r#"{{"id":"r{id}","eventTimestamp":"{time}","actionStatus":"SUCCESS","targets":[{{"type":"DATASOURCE","id":"9","name":"hr.pay"}}],"relatedResources":[{{"type":"USER","id":"7","name":"tom"}}],"actor":{{"type":"USER_ACTOR","id":"owner"}},"auditPayload":{{"type":"SubscriptionRequestApprovedAuditPayload"}}}}"#
+    )
+}
+
 /// A kind that no rule knows, and that says little.
 pub(crate) fn unknown(id: u8) -> String {
     format!(r#"{{"id":{id},"auditPayload":{{"type":"SomethingNewAuditPayload"}},"extra":[1.5,null,"\u00fc"]}}"#)
@@ -64,6 +78,8 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
             .prop_map(|(id, actor, time, permission)| grant(id, actor, time, permission).into_bytes()),
         2 => (0..4_u8, actor(), received)
             .prop_map(|(id, actor, received)| grant_without_time(id, actor, received).into_bytes()),
+        3 => (0..4_u8, actor(), time()).prop_map(|(id, actor, time)| access_given(id, actor, time).into_bytes()),
+        1 => (0..4_u8, time()).prop_map(|(id, time)| access_approved(id, time).into_bytes()),
         2 => (0..2_u8).prop_map(|id| unknown(id).into_bytes()),
         2 => prop::sample::select(UNREADABLE).prop_map(<[u8]>::to_vec),
         1 => prop::sample::select(BLANK).prop_map(<[u8]>::to_vec),

@@ -12,7 +12,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use proptest::prelude::*;
 
-use super::records::{export, grant, query, unknown};
+use super::records::{access_approved, export, grant, query, unknown};
 use super::world::{Moment, assert_same};
 use super::world::{PACK, Process, TestClock, TestExport, commit, lake_of, run, sha256, store_with};
 
@@ -29,6 +29,7 @@ fn sound() -> Sound {
         query(3, "bob", "2026-11-02T10:00:00Z", "SUCCESS", "NONSENSITIVE"),
         "no json".to_owned(),
         "[1]".to_owned(),
+        access_approved(1, "2026-11-02T11:00:00Z"),
     ];
     let changes = [grant(1, "ann", "2026-11-03T09:00:00Z", "GOVERNANCE"), String::new(), unknown(2)];
     let exports = vec![
