@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import shutil
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +12,12 @@ import pytest
 from binary import BINARY, ROOT, immuta_watch
 
 NO_SKIPS = os.environ.get("NO_SKIPS") == "1"
+# The tenants of test_demo_tenant.py: drawn anew in each run, printed at its head, repeated with SEEDS=7,8.
+SEEDS = [int(seed) for seed in os.environ.get("SEEDS", "").split(",") if seed] or sorted(random.sample(range(10**6), 20))
+
+
+def pytest_report_header():
+    return f"simulated tenants: SEEDS={','.join(map(str, SEEDS))}"
 
 
 def pytest_configure(config):

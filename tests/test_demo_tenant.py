@@ -1,20 +1,16 @@
 """The simulated tenant: over twenty fresh seeds, every planted incident is found with its level and route, and nothing
 else interrupts anybody.
 
-The seeds are drawn anew in each run and stand in the names of the tests; SEEDS=7,8 repeats those.
+The seeds are drawn anew in each run, printed at its head, and stand in the names of the tests; SEEDS=7,8 repeats those.
 """
-
-import os
-import random
 
 import duckdb
 import pytest
 
 from binary import immuta_watch
-from conftest import simulated
+from conftest import SEEDS, simulated
 
 NOTIFYING = ("notification", "both")
-SEEDS = [int(seed) for seed in os.environ.get("SEEDS", "").split(",") if seed] or sorted(random.sample(range(10**6), 20))
 # Every question that a single event can answer has its incident.
 QUESTIONS = 18
 

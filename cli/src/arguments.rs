@@ -152,7 +152,11 @@ pub(crate) struct ExplainRule {
     /// The rule, by name or id
     pub(crate) rule: String,
     /// A file whose first record is the event, or - for standard input; an export will do
-    pub(crate) event: PathBuf,
+    #[arg(required_unless_present = "example")]
+    pub(crate) event: Option<PathBuf>,
+    /// Take an example of the rule, by its name, instead
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["event", "id", "line"])]
+    pub(crate) example: Option<String>,
     /// Take the record with this id instead of the first one
     #[arg(long)]
     pub(crate) id: Option<String>,

@@ -10,7 +10,7 @@ pub(crate) fn did_you_mean<'w>(wrong: &str, known: impl IntoIterator<Item = &'w 
 }
 
 /// Levenshtein distance over bytes.
-fn distance(a: &str, b: &str) -> usize {
+pub(crate) fn distance(a: &str, b: &str) -> usize {
     let b = b.as_bytes();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, byte) in a.bytes().enumerate() {

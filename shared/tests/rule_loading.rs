@@ -230,6 +230,10 @@ fn everything_that_would_silently_not_match_is_an_error_with_its_line() {
             "did you mean watch.business_hours?",
         ),
         ("watch.permission|expand: '%high_risk%'", "watch.weekday|gt: 4", 19, "is text"),
+        ("watch.permission|expand: '%high_risk%'", "watch.weekday: [saterday]", 19, "did you mean saturday?"),
+        ("watch.permission|expand: '%high_risk%'", "watch.holiday: maybe", 19, "watch.holiday is never maybe"),
+        ("watch.kind: PermissionApplied", "object: pay", 9, "did you mean watch.object?"),
+        ("watch.kind: PermissionApplied", "weekday: sunday", 9, "did you mean watch.weekday?"),
     ];
     for (from, to, line, message) in cases {
         assert!(RULE.contains(from), "{from}");
@@ -311,6 +315,31 @@ fn an_overlay_changes_what_a_rule_compares_with_and_a_wrong_one_is_an_error() {
         wrong.contains("the configuration: lists.high_rsik") && wrong.contains("did you mean high_risk?"),
         "{wrong}"
     );
+}
+
+#[test]
+fn a_raise_that_no_example_reaches_and_an_example_that_two_rules_match_are_told() {
+    let results = compile(&files(RULE)).unwrap().run_examples();
+    let failed: Vec<_> =
+        results.iter().filter_map(|result| Some((&*result.name, result.failure.as_deref()?))).collect();
+    assert_eq!(failed, [("It is on the list.", "no positive example is raised by this")]);
+    let reached = RULE.replace("permission: CREATE_PROJECT}}\n    negative", "permission: GOVERNANCE}}\n    negative");
+    assert!(compile(&files(&reached)).unwrap().run_examples().iter().all(|result| result.failure.is_none()));
+    let mut twice = files(&reached);
+    twice.push(PackFile { path: "again.yml".to_owned(), text: reached.replace("0001", "0009") });
+    let results = compile(&twice).unwrap().run_examples();
+    assert_eq!(results[0].also, ["permission_granted"]);
+}
+
+#[test]
+fn an_explanation_names_the_filter_that_left_an_event_out() {
+    let pack = compile(&with_filter(FILTER)).unwrap();
+    let line = granted_by(r#"{"id":"okta-scim"}"#, "2026-11-02T12:00:00Z");
+    let record = Record::parse(line.as_bytes()).unwrap();
+    let explanation = pack.explain(&pack.rules()[0], &Event::of(&record), false);
+    let text = serde_json::to_string(&explanation).unwrap();
+    assert!(!explanation.matched);
+    assert!(text.contains(r#"selection of the filter \"Provisioning\" (filters/provisioning.yml)"#), "{text}");
 }
 
 #[test]

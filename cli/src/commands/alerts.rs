@@ -1,5 +1,6 @@
 //! `alerts`: listing them.
 
+use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use anyhow::{Context, Result};
@@ -13,11 +14,11 @@ use crate::arguments::ListAlerts;
 use crate::exit::Exit;
 use crate::terminal::{Cell, DIM, Table, harmless, number, of_level, program, say};
 
-/// The highest levels first, the latest windows first within a level; `most` at the most, 0 for all.
+/// The highest levels first, the latest first within a level; `most` at the most, 0 for all.
 pub(crate) fn most_pressing(mut alerts: Vec<Alert>, most: usize) -> Vec<Alert> {
     alerts.sort_by(|a, b| {
         let (a, b) = (a.detail(), b.detail());
-        b.level.cmp(&a.level).then(b.window_start.cmp(&a.window_start)).then(a.alert.cmp(&b.alert))
+        b.level.cmp(&a.level).then(b.first.cmp(&a.first)).then(a.alert.cmp(&b.alert))
     });
     if most > 0 {
         alerts.truncate(most);
@@ -31,8 +32,12 @@ pub(crate) fn list(arguments: &ListAlerts) -> Result<Exit> {
         arguments.since.map_or(Bound::Unbounded, Bound::Included),
         arguments.until.map_or(Bound::Unbounded, Bound::Included),
     );
-    let (mut wanted, mut others) = (Vec::new(), 0);
+    let (mut wanted, mut others, mut rules) = (Vec::new(), 0, BTreeSet::new());
     let mut visit = |alert: Alert| {
+        let Contribution { rule, rule_name, .. } = alert.detail();
+        if !rules.contains(rule_name) {
+            rules.extend([rule.clone(), rule_name.clone()]);
+        }
         if is_wanted(arguments, alert.detail()) { wanted.push(alert) } else { others += 1 }
     };
     block_on(visit_alerts(&store, dates, &mut visit))?.context("the alerts cannot be read")?;
@@ -42,6 +47,10 @@ pub(crate) fn list(arguments: &ListAlerts) -> Result<Exit> {
         for alert in &shown {
             say!("{}", as_json(alert))?;
         }
+        return Ok(Exit::Done);
+    }
+    if let Some(rule) = arguments.rule.as_ref().filter(|rule| !rules.contains(*rule)) {
+        say!("No alert of a rule {rule} is in this lake; {} are of others.", number(others))?;
         return Ok(Exit::Done);
     }
     if shown.is_empty() {
@@ -71,7 +80,7 @@ fn is_wanted(arguments: &ListAlerts, alert: &Contribution) -> bool {
 /// One line per alert.
 pub(crate) fn alert_rows(alerts: &[Alert]) -> String {
     let mut table = Table::new(&[2]);
-    table.head(&["LEVEL", "FIRST EVENT", "EVENTS", "ID", "WHAT", "WHO AND WHAT"]);
+    table.head(&["LEVEL", "FIRST EVENT (UTC)", "EVENTS", "ID", "WHAT", "WHO AND WHAT"]);
     for alert in alerts {
         let detail = alert.detail();
         let first =

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use immuta_watch::alerts::{Alert, Example};
-use immuta_watch::event::time;
+use immuta_watch::event::{Event, Field, Record, time};
 use immuta_watch::lake::read_alert;
 use immuta_watch::rules::{Condition, Route, Rule};
 use serde_json::{Value, json};
@@ -33,14 +33,12 @@ pub(crate) fn explain(arguments: &ExplainAlert) -> Result<Exit> {
     if arguments.json {
         say!("{}", serde_json::to_string_pretty(&in_json(&alert, rule))?)?;
     } else {
-        print(&alert, rule)?;
         if rule.is_none() {
-            say!(
-                "\nThe pack {} has no rule {}; --rules FOLDER names another pack.",
-                pack::name(folder),
-                alert.detail().rule
-            )?;
+            let rule = harmless(&alert.detail().rule_name, 100);
+            say!("The pack {} has no rule {rule}: what it says and advises is missing here.", pack::name(folder))?;
+            say!("--rules FOLDER names the pack that has it.\n")?;
         }
+        print(&alert, rule)?;
     }
     Ok(Exit::Done)
 }
@@ -107,6 +105,7 @@ fn print_raises(alert: &Alert, rule: Option<&Rule>) -> Result<()> {
         Some(rule) => {
             print_paragraph(&format!("By its rule alone it would be {} and {}.", rule.level, in_words(rule.route)))?;
         }
+        None if detail.raised.is_empty() => print_paragraph("Nothing raised it.")?,
         None => {}
     }
     for because in &detail.raised {
@@ -137,6 +136,9 @@ fn print_events(alert: &Alert) -> Result<()> {
             "  {when}  {}",
             styled(DIM, format!("event {} · export {} line {}", example.key, example.source, example.line))
         )?;
+        if let Some(status) = unusual_status(example) {
+            say!("    it ended with {}", styled(BOLD, harmless(&status, 60)))?;
+        }
         for held in alert.conditions(example) {
             print_condition(held)?;
         }
@@ -147,6 +149,13 @@ fn print_events(alert: &Alert) -> Result<()> {
         say!("    {}", styled(DIM, harmless(example.record.get(), 2000)))?;
     }
     Ok(())
+}
+
+/// How an attempt ended that did not succeed: a rule on a change takes those, too.
+fn unusual_status(example: &Example) -> Option<String> {
+    let record = Record::parse(example.record.get().as_bytes()).ok()?;
+    let event = Event::of(&record);
+    event.field(Field::Status).first().filter(|status| *status != "SUCCESS").map(ToString::to_string)
 }
 
 fn print_condition(held: &Condition) -> Result<()> {

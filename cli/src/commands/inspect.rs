@@ -3,7 +3,6 @@
 use std::io::BufReader;
 
 use anyhow::{Context, Result};
-use immuta_watch::circumstances::Installation;
 use immuta_watch::event::{Event, Record, kind, time};
 use immuta_watch::export::{Ending, ExportReader, Limits};
 use immuta_watch::lake::LocalExport;
@@ -24,7 +23,7 @@ pub(crate) fn inspect(arguments: &Inspect) -> Result<Exit> {
     let bar = progress(exports.len() as u64, "Inspecting");
     for export in &exports {
         bar.set_message(counted(seen.inspection.events, "event"));
-        if let Err(error) = seen.export(export, pack.installation()) {
+        if let Err(error) = seen.export(export, &pack) {
             seen.notes.push(format!("{}: {error:#}", export.path().display()));
         }
         bar.inc(1);
@@ -48,13 +47,13 @@ struct Seen {
 }
 
 impl Seen {
-    fn export(&mut self, export: &LocalExport, installation: &Installation) -> Result<()> {
+    fn export(&mut self, export: &LocalExport, pack: &Pack) -> Result<()> {
         let file = std::fs::File::open(export.path()).context("the export cannot be read")?;
         let mut reader = ExportReader::new(BufReader::new(file), Limits::default())?;
         while let Some(line) = reader.next_line()? {
             match Record::of_line(&line.content) {
                 None => self.inspection.blank(),
-                Some(Ok(record)) => self.inspection.event(&Event::of(&record), installation),
+                Some(Ok(record)) => self.inspection.event(&Event::of(&record), pack),
                 Some(Err(reason)) => self.inspection.unreadable(&reason),
             }
         }

@@ -18,10 +18,10 @@ use crate::terminal::{BOLD, DIM, GREEN, RED, harmless, say, styled, wrapped};
 pub(super) fn explain(arguments: &ExplainRule) -> Result<Exit> {
     let (pack, _) = pack::load(&arguments.pack)?;
     let Some(rule) = pack.rule(&arguments.rule) else { bail!("{}", no_such_rule(&pack, &arguments.rule)) };
-    let (line, text) = find_event(arguments)?;
+    let Found { place, line, text } = find(arguments, rule)?;
     let record = match Record::parse(&text) {
         Ok(record) => record,
-        Err(reason) => bail!("{} line {line} cannot be read as an event: {reason}", arguments.event.display()),
+        Err(reason) => bail!("{place} cannot be read as an event: {reason}"),
     };
     let event = Event::of(&record);
     let explanation = pack.explain(rule, &event, false);
@@ -45,24 +45,40 @@ pub(super) fn explain(arguments: &ExplainRule) -> Result<Exit> {
         None => styled(RED, "does not match"),
     };
     say!("{} {verdict}", styled(BOLD, &rule.name))?;
-    say!(
-        "  {}",
-        styled(DIM, format!("a {} on line {line} of {}", harmless(event.kind(), 60), arguments.event.display()))
-    )?;
+    say!("  {}", styled(DIM, format!("the {} in {}", harmless(event.kind(), 60), harmless(&place, 300))))?;
     print(&explanation)?;
     let manual = pack.installation().circumstances(&event).manual().clone();
     if matches!(manual, Manual::UnlessApproved(_)) && rule.fields.iter().any(|field| field == "watch.manual") {
         say!("\nThis command knows no other event, and so no approved request; `run` looks for one in every export.")?;
     }
-    if matched.is_none() {
-        print_others(&pack, rule, &event)?;
-    }
+    print_others(&pack, rule, &event, matched.is_some())?;
     Ok(Exit::Done)
 }
 
-/// The line and the text of the record that is asked about.
-fn find_event(arguments: &ExplainRule) -> Result<(u64, Vec<u8>)> {
-    let path = &arguments.event;
+/// The record that is asked about.
+struct Found {
+    /// Where it stands, in words
+    place: String,
+    line: Option<u64>,
+    text: Vec<u8>,
+}
+
+fn find(arguments: &ExplainRule, rule: &Rule) -> Result<Found> {
+    if let Some(name) = &arguments.example {
+        let Some(record) = rule.example(name) else {
+            let names: Vec<String> = rule.example_names().map(|name| format!("\n  {name}")).collect();
+            bail!("{} has no example {name:?}; it has{}", rule.name, names.concat());
+        };
+        return Ok(Found { place: format!("the example {name:?}"), line: None, text: record.as_bytes().to_vec() });
+    }
+    // Clap asks for one of the two.
+    let path = arguments.event.as_deref().unwrap_or(Path::new("-"));
+    let (line, text) = find_in(path, arguments)?;
+    Ok(Found { place: format!("line {line} of {}", path.display()), line: Some(line), text })
+}
+
+/// The line and the text of the record, in a file.
+fn find_in(path: &Path, arguments: &ExplainRule) -> Result<(u64, Vec<u8>)> {
     let bytes: Box<dyn Read> = if path == Path::new("-") {
         Box::new(io::stdin())
     } else {
@@ -152,17 +168,18 @@ fn in_words(comparison: &Comparison, held: bool) -> String {
 }
 
 /// Which other rules take the event: a change belongs to one rule, and a near one is easily mistaken for it.
-fn print_others(pack: &Pack, rule: &Rule, event: &Event<'_>) -> Result<()> {
+fn print_others(pack: &Pack, rule: &Rule, event: &Event<'_>, matched: bool) -> Result<()> {
     let others: Vec<String> = pack
         .matches(event)
         .iter()
         .filter(|matched| matched.rule.id != rule.id)
         .map(|matched| format!("{} ({}, {})", matched.rule.name, matched.outcome.level, matched.outcome.route))
         .collect();
-    if others.is_empty() {
-        say!("\nNo other rule of the pack matches this event.")?;
-    } else {
-        say!("\nThis event is matched by {}.", others.join(", "))?;
+    match (matched, others.is_empty()) {
+        (true, true) => {}
+        (false, true) => say!("\nNo other rule of the pack matches this event.")?,
+        (false, false) => say!("\nThis event is matched by {}.", others.join(", "))?,
+        (true, false) => say!("\nAlso matched by {}: one change, and more than one alert.", others.join(", "))?,
     }
     Ok(())
 }

@@ -287,7 +287,9 @@ impl Report<'_> {
         say!("\nThe lake is in {lake}. Ask it more:")?;
         say!("  {program} alerts --lake {lake} --level medium")?;
         if let Some(alert) = self.alerts.listed.first() {
-            say!("  {program} explain {} --lake {lake}", alert.detail().alert)?;
+            let rules = self.arguments.pack.rules.as_ref();
+            let rules = rules.map_or_else(String::new, |folder| format!(" --rules {}", folder.display()));
+            say!("  {program} explain {} --lake {lake}{rules}", alert.detail().alert)?;
         }
         say!("  {program} verify --lake {lake}")?;
         say!(

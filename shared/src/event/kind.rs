@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::json::Json;
+use crate::spelling::distance;
 
 /// The kind of every query, on every platform.
 pub const QUERY: &str = "Query";
@@ -114,6 +115,13 @@ pub fn is_known(kind: &str) -> bool {
     KNOWN.contains(&kind)
 }
 
+/// The documented kind that a name is within two letters of, if it is not one itself: most likely a slip.
+#[must_use]
+pub fn nearly(kind: &str) -> Option<&'static str> {
+    const SLIP: usize = 2;
+    KNOWN.iter().copied().find(|known| (1..=SLIP).contains(&distance(kind, known)))
+}
+
 fn text_at<'r>(record: Json<'r>, path: &[&str]) -> Option<&'r str> {
     record.at(path)?.as_str().map(str::trim).filter(|text| !text.is_empty())
 }
@@ -125,6 +133,13 @@ mod tests {
 
     fn kind(text: &str) -> Option<String> {
         of(Document::parse(text).unwrap().root()).map(Cow::into_owned)
+    }
+
+    #[test]
+    fn a_slip_is_told_from_a_kind_of_its_own() {
+        assert_eq!(nearly("DatasouceDeleted"), Some("DatasourceDeleted"));
+        assert_eq!(nearly("DatasourceDeleted"), None);
+        assert_eq!(nearly("LocalPolicyDeleted"), None);
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! A first look at somebody's own exports: what is in them, and what this product can and cannot see there.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::circumstances::{Installation, Manual};
-use crate::event::{Event, EventKey, Field, Unreadable, kind};
+use crate::circumstances::{Circumstance, Manual};
+use crate::event::{Event, EventKey, Field, Unreadable, fields, kind};
 use crate::rules::{Pack, Rule};
 
 /// What was seen in exports.
@@ -39,6 +39,8 @@ pub struct Inspection {
     fields: BTreeMap<Field, Resolution>,
     /// How often a field resolved in events of a kind
     resolved_of_kind: BTreeMap<(Field, String), u64>,
+    /// Paths of the record that rules of the pack read, and the kinds in which they were found
+    paths: Option<BTreeMap<String, BTreeSet<String>>>,
     keys: HashSet<EventKey>,
 }
 
@@ -143,7 +145,7 @@ impl Inspection {
     }
 
     /// Takes an event in.
-    pub fn event(&mut self, event: &Event<'_>, installation: &Installation) {
+    pub fn event(&mut self, event: &Event<'_>, pack: &Pack) {
         self.lines += 1;
         self.events += 1;
         let kind = event.kind();
@@ -175,7 +177,24 @@ impl Inspection {
             self.field(event, field);
         }
         if !event.is_query() {
-            self.hands.add(installation.circumstances(event).manual());
+            self.hands.add(pack.installation().circumstances(event).manual());
+        }
+        self.paths(event, pack);
+    }
+
+    fn paths(&mut self, event: &Event<'_>, pack: &Pack) {
+        let is_path = |name: &&String| !name.starts_with(fields::PREFIX);
+        let read = || pack.rules().iter().flat_map(|rule| rule.fields.iter().filter(is_path));
+        let paths = self.paths.get_or_insert_with(|| read().map(|path| (path.clone(), BTreeSet::new())).collect());
+        let kind = event.kind();
+        for (path, kinds) in paths {
+            let mut found = false;
+            if !kinds.contains(kind) && kinds.len() < MOST_KINDS {
+                event.record().json().each_at_dotted(path, &mut |_| found = true);
+            }
+            if found {
+                kinds.insert(kind.to_owned());
+            }
         }
     }
 
@@ -238,15 +257,18 @@ impl Inspection {
                 .keys()
                 .any(|(found, kind)| *found == field && (seen.is_empty() || seen.contains(&kind)))
         };
-        let missing: Vec<&str> = rule
-            .fields
-            .iter()
-            .filter_map(|name| Field::named(name))
+        let found_at = |path: &str| {
+            let kinds = self.paths.as_ref().and_then(|paths| paths.get(path));
+            kinds.is_some_and(|kinds| {
+                if seen.is_empty() { !kinds.is_empty() } else { seen.iter().any(|kind| kinds.contains(*kind)) }
+            })
+        };
+        let is_missing = |name: &&String| match Field::named(name) {
             // Some fields are there only when there is something to say, such as who was impersonated.
-            .filter(|field| seen.is_empty() || seen.iter().any(|kind| field.is_expected_of(kind)))
-            .filter(|field| !resolved(*field))
-            .map(Field::name)
-            .collect();
+            Some(field) => !field.is_optional() && !resolved(field),
+            None => Circumstance::named(name).is_none() && !found_at(name),
+        };
+        let missing: Vec<&str> = rule.fields.iter().filter(is_missing).map(String::as_str).collect();
         (!missing.is_empty()).then(|| format!("{} was never found in the events it is about", missing.join(", ")))
     }
 
@@ -302,6 +324,7 @@ mod tests {
     use super::*;
     use crate::config::Configuration;
     use crate::event::Record;
+    use crate::rules::PackFile;
 
     fn pack() -> Pack {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules");
@@ -313,7 +336,7 @@ mod tests {
         let pack = pack();
         for line in lines {
             match Record::parse(line.as_bytes()) {
-                Ok(record) => inspection.event(&Event::of(&record), pack.installation()),
+                Ok(record) => inspection.event(&Event::of(&record), &pack),
                 Err(reason) => inspection.unreadable(&reason),
             }
         }
@@ -383,5 +406,29 @@ mod tests {
         let hands = inspect(&lines).hands;
         assert_eq!((hands.by_hand, hands.not_by_hand, hands.unless_approved), (1, 1, 0));
         assert_eq!(hands.cannot_be_told.values().sum::<u64>(), 2);
+    }
+
+    #[test]
+    fn a_rule_that_asks_for_what_its_kind_never_says_is_blind() {
+        let rule = |field: &str| {
+            let text = std::fs::read_to_string(
+                Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules/data_sources/data_source_deleted.yml"),
+            );
+            let text = text.unwrap().replacen(
+                "watch.kind: DatasourceDeleted\n",
+                &format!("watch.kind: DatasourceDeleted\n    {field}: x\n"),
+                1,
+            );
+            let pack = Pack::compile(&[PackFile { path: "own.yml".into(), text }], &Configuration::default()).unwrap();
+            let record = r#"{"targets":[{"type":"DATASOURCE","name":"pay"}],"auditPayload":{"type":"DatasourceDeletedAuditPayload"}}"#;
+            let record = Record::parse(record.as_bytes()).unwrap();
+            let mut seen = Inspection::default();
+            seen.event(&Event::of(&record), &pack);
+            seen.blind_rules(&pack).pop().map(|blind| blind.why)
+        };
+        assert_eq!(rule("watch.object"), None);
+        assert_eq!(rule("targets.name"), None);
+        assert!(rule("watch.domain").unwrap().starts_with("watch.domain was never found"));
+        assert!(rule("auditPayload.dataSurce").unwrap().starts_with("auditPayload.dataSurce was never found"));
     }
 }

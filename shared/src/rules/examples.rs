@@ -1,5 +1,6 @@
 //! The examples inside rules, and running them.
 
+use super::matching::Match;
 use super::pack::{Pack, Rule};
 use super::settings::{ExampleAttribute, ExamplesAttribute};
 use super::vocabulary::{Level, Route};
@@ -44,17 +45,15 @@ impl Example {
         &self.name
     }
 
+    pub(super) fn record(&self) -> &str {
+        &self.record
+    }
+
     pub(super) fn is_positive(&self) -> bool {
         self.kind == ExampleKind::Positive
     }
 
-    fn failure(&self, pack: &Pack, rule: &Rule) -> Option<String> {
-        let record = match Record::parse(self.record.as_bytes()) {
-            Ok(record) => record,
-            Err(error) => return Some(format!("the event cannot be read: {error}")),
-        };
-        let event = Event::of(&record);
-        let matched = pack.matches(&event).into_iter().find(|matched| matched.rule.id == rule.id);
+    fn failure(&self, matched: Option<&Match<'_>>) -> Option<String> {
         match (self.kind, matched) {
             (ExampleKind::Positive, None) => Some("the rule does not match it".to_owned()),
             (ExampleKind::Negative, Some(_)) => Some("the rule matches it".to_owned()),
@@ -87,22 +86,64 @@ pub struct ExampleResult {
     pub kind: ExampleKind,
     /// Why it failed, if it did.
     pub failure: Option<String>,
+    /// The other rules that match it: such a change would be in more than one alert.
+    pub also: Vec<String>,
 }
 
 impl Pack {
-    /// Runs every example against the whole pack, filters included.
+    /// Runs every example against the whole pack, filters included. What raises a rule needs a positive example that it
+    /// raises: one that never holds would be worse than none.
     #[must_use]
     pub fn run_examples(&self) -> Vec<ExampleResult> {
-        let examples = self.rules.iter().flat_map(|rule| rule.examples.iter().map(move |example| (rule, example)));
-        examples
-            .map(|(rule, example)| ExampleResult {
-                rule: rule.name.clone(),
-                file: rule.file.clone(),
-                line: example.line,
-                name: example.name.clone(),
-                kind: example.kind,
-                failure: example.failure(self, rule),
-            })
-            .collect()
+        let mut results = Vec::new();
+        for rule in &self.rules {
+            let mut reached = vec![false; rule.raises.len()];
+            for example in &rule.examples {
+                results.push(self.run_example(rule, example, &mut reached));
+            }
+            for (raise, _) in rule.raises().zip(reached).filter(|(_, reached)| !reached) {
+                results.push(ExampleResult {
+                    rule: rule.name.clone(),
+                    file: rule.file.clone(),
+                    line: rule.id_line,
+                    name: raise.because.clone(),
+                    kind: ExampleKind::Positive,
+                    failure: Some("no positive example is raised by this".to_owned()),
+                    also: Vec::new(),
+                });
+            }
+        }
+        results
+    }
+
+    fn run_example(&self, rule: &Rule, example: &Example, reached: &mut [bool]) -> ExampleResult {
+        let (rule_name, file, name) = (rule.name.clone(), rule.file.clone(), example.name.clone());
+        let mut result = ExampleResult {
+            rule: rule_name,
+            file,
+            line: example.line,
+            name,
+            kind: example.kind,
+            failure: None,
+            also: Vec::new(),
+        };
+        let record = match Record::parse(example.record.as_bytes()) {
+            Ok(record) => record,
+            Err(error) => {
+                result.failure = Some(format!("the event cannot be read: {error}"));
+                return result;
+            }
+        };
+        let (matched, others): (Vec<_>, Vec<_>) =
+            self.matches(&Event::of(&record)).into_iter().partition(|matched| matched.rule.id == rule.id);
+        let matched = matched.first();
+        if let Some(matched) = matched.filter(|_| example.is_positive()) {
+            result.also = others.iter().map(|other| other.rule.name.clone()).collect();
+            for (raise, reached) in rule.raises().zip(reached) {
+                *reached |= matched.outcome.raised.iter().any(|raised| std::ptr::eq(*raised, raise));
+            }
+        }
+        result.failure = example.failure(matched);
+        result
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use wildmatch::WildMatch;
 
 use super::lists::ListUses;
-use super::pack::{Pack, Rule};
+use super::pack::{Filter, Pack, Rule};
 use super::settings::Raise;
 use super::sigma_event::SigmaEvent;
 use crate::circumstances::{Circumstance, Circumstances};
@@ -214,6 +214,13 @@ impl Explainer<'_> {
     }
 
     fn selection(&self, name: &str, held: bool, detection: &DetectionTrace, lists: &ListUses) -> Trace {
+        if let Some((filter, selection)) = self.filter(name) {
+            let explainer = Explainer { words: &filter.words, ..*self };
+            let title = format!("{selection} of the filter \"{}\" ({})", filter.title, filter.file);
+            let mut trace = explainer.selection(selection, held, detection, &filter.lists);
+            trace.step = Step::Selection { name: title };
+            return trace;
+        }
         let found = self.detection(name, detection, lists);
         // A selection of fields is all of them; that needs no line of its own.
         let parts = if matches!(found.step, Step::All) { found.parts } else { vec![found] };
@@ -259,11 +266,20 @@ impl Explainer<'_> {
         Trace { held: item.matched, step: Step::Comparison(comparison), parts: Vec::new() }
     }
 
+    /// The filter that a selection was brought in by, and the selection's name there: the engine numbers filters, and puts
+    /// their selections into the rules that they are about as `__filter_0_selection`.
+    fn filter<'n>(&self, name: &'n str) -> Option<(&Filter, &'n str)> {
+        let (number, selection) = name.strip_prefix("__filter_")?.split_once('_')?;
+        Some((self.pack.filters.get(number.parse::<usize>().ok()?)?, selection))
+    }
+
     /// What a comparison asks for, in the spelling of the rule; alternatives are joined by "or".
     fn spelled(&self, pattern: &str) -> String {
         let spelling = |text: &str| self.words.iter().find(|word| word.eq_ignore_ascii_case(text)).cloned();
         let each = || pattern.split(", ").map(spelling).collect::<Option<Vec<_>>>();
-        spelling(pattern).or_else(|| each().map(|words| words.join(" or "))).unwrap_or_else(|| pattern.to_owned())
+        let spelled = spelling(pattern).or_else(|| each().map(|words| words.join(" or ")));
+        // A word that no rule spells, and one with wildcards, which the engine keeps as a regular expression.
+        spelled.unwrap_or_else(|| pattern.replace(", ", " or "))
     }
 
     /// The first entry of a list that fits one of the event's values.

@@ -42,7 +42,10 @@ fn read_below(folder: &Path, prefix: &str, files: &mut Vec<PackFile>, errors: &m
     let entries: io::Result<Vec<_>> = fs::read_dir(folder).and_then(Iterator::collect);
     let entries = match entries {
         Ok(entries) => entries,
-        Err(error) => return fail(prefix.trim_end_matches('/'), format!("the folder cannot be read: {error}")),
+        Err(error) => {
+            let message = format!("the folder {} cannot be read: {error}", folder.display());
+            return fail(prefix.trim_end_matches('/'), message);
+        }
     };
     let mut folders = Vec::new();
     for entry in entries {

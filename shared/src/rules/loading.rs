@@ -13,7 +13,7 @@ use super::error::{Reporter, RuleError};
 use super::examples::Example;
 use super::folder::PackFile;
 use super::lists::{self, ListUses, Lists};
-use super::pack::{CompiledRaise, Rule};
+use super::pack::{CompiledRaise, Filter, Rule};
 use super::settings::{Raise, RaiseAttribute};
 use super::strictness;
 use super::vocabulary::{Level, Route};
@@ -26,15 +26,15 @@ pub(super) struct Loading<'l> {
     pub(super) rules: Vec<Rule>,
     /// What the engine compiles, in the same order
     pub(super) sigma: SigmaCollection,
-    /// File and line of each filter
-    filter_places: Vec<(String, u64)>,
+    /// What is known of each filter beside its conditions, in the order in which the engine counts them
+    pub(super) filters: Vec<Filter>,
     pub(super) errors: Vec<RuleError>,
 }
 
 impl<'l> Loading<'l> {
     pub(super) fn with(lists: &'l Lists) -> Self {
-        let (rules, filter_places, errors) = (Vec::new(), Vec::new(), Vec::new());
-        Self { lists, rules, sigma: SigmaCollection::new(), filter_places, errors }
+        let (rules, filters, errors) = (Vec::new(), Vec::new(), Vec::new());
+        Self { lists, rules, sigma: SigmaCollection::new(), filters, errors }
     }
 
     /// Takes one document in.
@@ -213,7 +213,7 @@ impl<'l> Loading<'l> {
                 );
             }
         };
-        let Some((rule, _)) = self.checked(&without_rules(&filter.value), line, report) else { return };
+        let Some((rule, lists)) = self.checked(&without_rules(&filter.value), line, report) else { return };
         let mut fields = Vec::new();
         collect_fields(&rule.detection, &mut fields, &mut Vec::new());
         refuse_manual(&fields, line, report);
@@ -223,8 +223,10 @@ impl<'l> Loading<'l> {
         if let Some(mut parsed) = parsed.filter(|_| report.is_clean()) {
             parsed.rules = rules;
             parsed.detection = rule.detection;
+            let words = collect_words(&parsed.detection);
+            let (title, file, line) = (parsed.title.clone(), file.path.clone(), part.first_line + line - 1);
             self.sigma.filters.push(parsed);
-            self.filter_places.push((file.path.clone(), part.first_line + line - 1));
+            self.filters.push(Filter { title, file, line, lists, words });
         }
     }
 
@@ -244,7 +246,7 @@ impl<'l> Loading<'l> {
         if !self.errors.is_empty() {
             return;
         }
-        for (filter, (file, line)) in self.sigma.filters.iter().zip(&self.filter_places) {
+        for (filter, Filter { file, line, .. }) in self.sigma.filters.iter().zip(&self.filters) {
             let FilterRuleTarget::Specific(targets) = &filter.rules else { continue };
             for target in targets {
                 if !self.rules.iter().any(|rule| rule.id == *target || rule.title == *target) {

@@ -70,10 +70,34 @@ impl Rule {
         self.examples.iter().filter(|example| example.is_positive()).map(Example::name)
     }
 
+    /// The record of an example, as one JSON text.
+    #[must_use]
+    pub fn example(&self, name: &str) -> Option<&str> {
+        self.examples.iter().find(|example| example.name() == name).map(Example::record)
+    }
+
+    /// The names of all its examples.
+    pub fn example_names(&self) -> impl Iterator<Item = &str> {
+        self.examples.iter().map(Example::name)
+    }
+
     /// Whether anything raises it that asks whether a change was done by hand.
     pub(super) fn asks_for_hands(&self) -> bool {
         self.raises.iter().any(|raise| raise.fields.iter().any(|field| field == Circumstance::Manual.name()))
     }
+}
+
+/// A filter: what is said of it when it left an event out.
+#[derive(Debug)]
+pub(super) struct Filter {
+    pub(super) title: String,
+    /// The file, relative to the pack's folder
+    pub(super) file: String,
+    /// Where its section begins in the file
+    pub(super) line: u64,
+    pub(super) lists: ListUses,
+    /// What it compares with, as the file spells it
+    pub(super) words: Vec<String>,
 }
 
 /// A raise with its condition compiled.
@@ -93,7 +117,7 @@ pub struct Pack {
     pub(super) engine: Engine,
     pub(super) installation: Installation,
     lists: Lists,
-    filters: usize,
+    pub(super) filters: Vec<Filter>,
 }
 
 impl std::fmt::Debug for Pack {
@@ -135,7 +159,7 @@ impl Pack {
         }
         loading.check_ids();
         loading.check_filters();
-        let Loading { rules, sigma, mut errors, .. } = loading;
+        let Loading { rules, filters, sigma, mut errors, .. } = loading;
         if rules.is_empty() && errors.is_empty() {
             let message = "there is no rule in this folder".to_owned();
             errors.push(RuleError { file: ".".to_owned(), line: None, message });
@@ -153,7 +177,7 @@ impl Pack {
         }
         let by_id = rules.iter().enumerate().map(|(index, rule)| (rule.id.clone(), index)).collect();
         let installation = Installation::new(configuration, &manual_lists(&lists));
-        Ok(Self { hash: hash_of(&files), rules, by_id, engine, installation, lists, filters: sigma.filters.len() })
+        Ok(Self { hash: hash_of(&files), rules, by_id, engine, installation, lists, filters })
     }
 
     /// The first 128 bits of SHA-256 over names and texts of the files, as 32 hexadecimal digits.
@@ -168,10 +192,12 @@ impl Pack {
         &self.rules
     }
 
-    /// The rule with this id or name.
+    /// The rule with this id, name or file.
     #[must_use]
     pub fn rule(&self, id_or_name: &str) -> Option<&Rule> {
-        self.rules.iter().find(|rule| rule.id == id_or_name || rule.name == id_or_name)
+        let file =
+            id_or_name.rsplit('/').next().and_then(|last| last.rsplit_once('.')).map_or(id_or_name, |file| file.0);
+        self.rules.iter().find(|rule| rule.id == id_or_name || rule.name == file)
     }
 
     /// What the configuration says of events.
@@ -189,7 +215,7 @@ impl Pack {
     /// How many filters there are.
     #[must_use]
     pub fn filters(&self) -> usize {
-        self.filters
+        self.filters.len()
     }
 }
 

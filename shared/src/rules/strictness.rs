@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::settings::unknown_field;
 use crate::circumstances::Circumstance;
 use crate::event::{Field, fields};
+use crate::spelling::did_you_mean;
 
 /// What is wrong, with the text of the file that it is about.
 pub(super) type Finding = (String, String);
@@ -86,6 +87,12 @@ fn check_item(key: &str, value: &Value, found: &mut Vec<Finding>) {
     if modifiers.contains(&"exists") && !value.is_boolean() {
         wrong(format!("{key} takes true or false"));
     }
+    if modifiers.is_empty() {
+        match value {
+            Value::Array(values) => values.iter().for_each(|value| check_value(field, value, &mut wrong)),
+            one => check_value(field, one, &mut wrong),
+        }
+    }
     let compares_numbers = modifiers.iter().any(|modifier| ["gt", "gte", "lt", "lte"].contains(modifier));
     if compares_numbers && field.starts_with(fields::PREFIX) && field != Circumstance::Hour.name() {
         wrong(format!("{field} is text, and cannot be compared as a number"));
@@ -97,11 +104,58 @@ fn check_item(key: &str, value: &Value, found: &mut Vec<Finding>) {
     }
 }
 
+/// The only values that some fields have: comparing them with anything else never holds.
+const CLOSED: [(&str, &[&str]); 6] = [
+    ("watch.weekday", &["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]),
+    ("watch.business_hours", YES_OR_NO),
+    ("watch.holiday", YES_OR_NO),
+    ("watch.manual", YES_OR_NO),
+    ("watch.self", YES_OR_NO),
+    ("watch.status", &["SUCCESS", "FAILURE", "UNAUTHORIZED"]),
+];
+const YES_OR_NO: &[&str] = &["true", "false"];
+
+fn check_value(field: &str, value: &Value, wrong: &mut dyn FnMut(String)) {
+    let Some((_, words)) = CLOSED.iter().find(|(closed, _)| *closed == field) else { return };
+    let text = match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    if !words.iter().any(|word| word.eq_ignore_ascii_case(&text)) && !text.contains(['*', '?']) {
+        let hint = did_you_mean(&text.to_lowercase(), words.iter().copied());
+        wrong(format!("{field} is never {text}{hint}; it is {}", words.join(", ")));
+    }
+}
+
+/// What every record may have at its top level, in Immuta's audit model.
+const ENVELOPE: [&str; 17] = [
+    "id",
+    "eventTimestamp",
+    "receivedTimestamp",
+    "action",
+    "actionStatus",
+    "actionStatusReason",
+    "targetType",
+    "targets",
+    "relatedResources",
+    "actor",
+    "actorIp",
+    "sessionId",
+    "requestId",
+    "tenantId",
+    "userAgent",
+    "customerId",
+    "auditPayload",
+];
+
 /// A field is a derived one that there is, or a path of the record.
 fn check_field(field: &str, wrong: &mut dyn FnMut(String)) {
     let is_derived = field.to_ascii_lowercase().starts_with(fields::PREFIX) || field.eq_ignore_ascii_case("watch");
-    if is_derived && Field::named(field).is_none() && Circumstance::named(field).is_none() {
+    let is_known = |name: &str| Field::named(name).is_some() || Circumstance::named(name).is_some();
+    if is_derived && !is_known(field) {
         wrong(unknown_field(field));
+    } else if !ENVELOPE.contains(&field) && is_known(&format!("{}{field}", fields::PREFIX)) {
+        wrong(format!("{field} is no member of a record; did you mean {}{field}?", fields::PREFIX));
     } else if field.contains(['[', ']']) {
         wrong(format!("{field}: brackets are not supported; a path follows every element of an array by itself"));
     } else if field.contains('*')

@@ -10,7 +10,7 @@ pub(super) mod table;
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use self::table::{Candidates, Place, TABLE, starts_with_one};
+use self::table::{Candidates, NO_KIND, Place, TABLE, starts_with_one};
 use super::json::{Json, View};
 use super::party::Party;
 use super::sensitivity;
@@ -99,6 +99,12 @@ impl Field {
     pub fn is_expected_of(self, kind: &str) -> bool {
         let expected = TABLE[self as usize].expected_of;
         expected.is_empty() || starts_with_one(kind, expected)
+    }
+
+    /// Whether it is there only when there is something to say, so that its absence says nothing.
+    #[must_use]
+    pub fn is_optional(self) -> bool {
+        TABLE[self as usize].expected_of == NO_KIND
     }
 
     /// Nine records in ten are queries, and of the fields that only changes have they say nothing but by accident.

@@ -57,7 +57,7 @@ const TAGGED: &[&str] = &["COLUMN", "DATASOURCE_COLUMN", "DATASOURCE", "DATA_SOU
 const POLICIES: &[&str] = &["POLICY", "GLOBAL_POLICY", "LOCAL_POLICY"];
 
 /// Of fields that no kind is bound to say.
-const NO_KIND: &[&str] = &["(none)"];
+pub(super) const NO_KIND: &[&str] = &["(none)"];
 
 /// The table of candidate places, in the order of [`Field`].
 pub(super) static TABLE: &[Candidates] = &[
