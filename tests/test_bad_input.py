@@ -470,7 +470,7 @@ def in_binary_mode(path, content):
         (lambda pack: in_binary_mode(pack / "tags" / "rule.bak", b""), ["tags/rule.bak", "neither a rule"]),
         (lambda pack: (pack / "tags" / "x.yml").symlink_to("nowhere"), ["tags/x.yml", "cannot be read"]),
         (lambda pack: (pack / "lists" / "high_risk_permissions.txt").unlink(), ["high_risk_permissions"]),
-        (lambda pack: shutil.rmtree(pack), ["the folder cannot be read"]),
+        (lambda pack: shutil.rmtree(pack), ["rules cannot be read"]),
         (lambda pack: [file.unlink() for file in pack.rglob("*.yml")], ["there is no rule in this folder"]),
     ],
     ids=[

@@ -159,12 +159,12 @@ def listed(lake, *filters):
     return immuta_watch("alerts", "--lake", lake, "--limit", 0, "--json", *filters).json_lines
 
 
-def test_alerts_come_highest_level_first_and_latest_window_first(tenant_lake):
+def test_alerts_come_highest_level_first_and_latest_first_within_a_level(tenant_lake):
     alerts = listed(tenant_lake)
-    order = [(-LEVELS.index(alert["level"]), alert["window_start"]) for alert in alerts]
+    order = [(-LEVELS.index(alert["level"]), alert["first"]) for alert in alerts]
     assert [level for level, _ in order] == sorted(level for level, _ in order)
-    for (level, window), (next_level, next_window) in zip(order, order[1:]):
-        assert level != next_level or window >= next_window
+    for (level, first), (next_level, next_first) in zip(order, order[1:]):
+        assert level != next_level or first >= next_first
 
 
 @pytest.mark.parametrize(
@@ -227,11 +227,11 @@ def test_explain_says_what_happened_why_and_what_to_do(tenant_lake):
 def test_explain_as_json_has_what_the_list_prints_and_the_rule(tenant_lake):
     alert = listed(tenant_lake, "--rule", "permission_granted")[0]
     explained = immuta_watch("explain", alert["id"], "--lake", tenant_lake, "--json").json
-    for name in alert.keys() - {"examples"}:
+    for name in alert:
         assert explained[name] == alert[name]
     assert explained["explained_by"]["runbook"] and explained["explained_by"]["level"] == "low"
     for example, listed_example in zip(explained["examples"], alert["examples"], strict=True):
-        assert (example["event"], example["record"]) == (listed_example["key"], listed_example["record"])
+        assert example == listed_example
         assert {"selection": "selection", "field": "watch.kind", "value": '"PermissionApplied"'}.items() <= (
             example["conditions"][0].items()
         )

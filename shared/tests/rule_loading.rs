@@ -229,6 +229,13 @@ fn everything_that_would_silently_not_match_is_an_error_with_its_line() {
             19,
             "did you mean watch.business_hours?",
         ),
+        ("watch.permission|expand: '%high_risk%'", "watch.manual: 'false'", 19, "and not for the opposite"),
+        (
+            "watch.permission|expand: '%high_risk%'",
+            "{by_hand: {watch.manual: 'true'}, condition: not by_hand}",
+            19,
+            "and not for the opposite",
+        ),
         ("watch.permission|expand: '%high_risk%'", "watch.weekday|gt: 4", 19, "is text"),
         ("watch.permission|expand: '%high_risk%'", "watch.weekday: [saterday]", 19, "did you mean saturday?"),
         ("watch.permission|expand: '%high_risk%'", "watch.holiday: maybe", 19, "watch.holiday is never maybe"),

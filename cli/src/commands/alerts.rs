@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use anyhow::{Context, Result};
-use immuta_watch::alerts::{Alert, Contribution};
+use immuta_watch::alerts::{Alert, Contribution, Example};
+use immuta_watch::event::{Event, Field, Record};
 use immuta_watch::lake::visit_alerts;
 use immuta_watch::rules::Route;
 use serde_json::json;
@@ -90,11 +91,33 @@ pub(crate) fn alert_rows(alerts: &[Alert]) -> String {
             Cell::plain(first),
             Cell::plain(number(alert.count() as u64)),
             Cell::styled(DIM, detail.alert.to_string()),
-            Cell::plain(harmless(&detail.title, 40)),
+            Cell::plain(format!("{}{}", harmless(&detail.title, 40), ended(alert))),
             Cell::plain(harmless(&in_words(alert), 160)),
         ]);
     }
     table.lines()
+}
+
+/// What became of attempts that all did not succeed.
+fn ended(alert: &Alert) -> &'static str {
+    let statuses: Vec<_> = alert.detail().examples.iter().map(unusual_status).collect();
+    match statuses.first() {
+        Some(Some(first)) if statuses.iter().all(Option::is_some) => {
+            if first == "UNAUTHORIZED" {
+                " (refused)"
+            } else {
+                " (failed)"
+            }
+        }
+        _ => "",
+    }
+}
+
+/// How an attempt ended that did not succeed: a rule on a change takes those, too.
+pub(super) fn unusual_status(example: &Example) -> Option<String> {
+    let record = Record::parse(example.record.get().as_bytes()).ok()?;
+    let event = Event::of(&record);
+    event.field(Field::Status).first().filter(|status| *status != "SUCCESS").map(ToString::to_string)
 }
 
 /// The values of the alert key, and what else the events are about.
@@ -107,12 +130,20 @@ fn in_words(alert: &Alert) -> String {
 /// An alert as one JSON object.
 pub(super) fn as_json(alert: &Alert) -> serde_json::Value {
     let detail = alert.detail();
+    let example = |example: &Example| {
+        json!({
+            "time": example.time, "key": example.key, "source": example.source, "line": example.line,
+            "level": example.level, "route": example.route, "conditions": alert.conditions(example),
+            "by_hand": example.hands, "approval": alert.approval(example.key), "record": example.record,
+        })
+    };
+    let examples: Vec<_> = detail.examples.iter().map(example).collect();
     json!({
         "id": detail.alert, "level": detail.level, "route": detail.route, "question": detail.question,
         "rule": detail.rule_name, "rule_id": detail.rule, "title": detail.title,
         "key": detail.key.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
         "window_start": detail.window_start, "window_hours": detail.window_hours, "raised": detail.raised,
         "count": alert.count(), "first": detail.first, "last": detail.last, "events": detail.events,
-        "examples": detail.examples,
+        "examples": examples,
     })
 }

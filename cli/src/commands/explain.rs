@@ -2,12 +2,12 @@
 
 use anyhow::{Context, Result, bail};
 use immuta_watch::alerts::{Alert, Example};
-use immuta_watch::event::{Event, Field, Record, time};
+use immuta_watch::event::time;
 use immuta_watch::lake::read_alert;
 use immuta_watch::rules::{Condition, Route, Rule};
 use serde_json::{Value, json};
 
-use super::alerts::as_json;
+use super::alerts::{as_json, unusual_status};
 use super::{block_on, open_lake};
 use crate::arguments::ExplainAlert;
 use crate::exit::Exit;
@@ -125,7 +125,7 @@ fn in_words(route: Route) -> &'static str {
 fn print_events(alert: &Alert) -> Result<()> {
     let detail = alert.detail();
     let heading = if alert.count() > detail.examples.len() {
-        format!("The first {} events, and why the rule held", detail.examples.len())
+        format!("{} of the events, the gravest first, and why the rule held", detail.examples.len())
     } else {
         "The events, and why the rule held".to_owned()
     };
@@ -142,6 +142,10 @@ fn print_events(alert: &Alert) -> Result<()> {
         for held in alert.conditions(example) {
             print_condition(held)?;
         }
+        let asked = alert.conditions(example).iter().any(|held| held.field.as_deref() == Some("watch.manual"));
+        if let Some(hands) = example.hands.as_ref().filter(|_| !asked && alert.approval(example.key).is_none()) {
+            say!("    by hand? {}", harmless(hands, 300))?;
+        }
         if let Some(approval) = approval_in_words(alert, example) {
             say!("    {approval}")?;
         }
@@ -149,13 +153,6 @@ fn print_events(alert: &Alert) -> Result<()> {
         say!("    {}", styled(DIM, harmless(example.record.get(), 2000)))?;
     }
     Ok(())
-}
-
-/// How an attempt ended that did not succeed: a rule on a change takes those, too.
-fn unusual_status(example: &Example) -> Option<String> {
-    let record = Record::parse(example.record.get().as_bytes()).ok()?;
-    let event = Event::of(&record);
-    event.field(Field::Status).first().filter(|status| *status != "SUCCESS").map(ToString::to_string)
 }
 
 fn print_condition(held: &Condition) -> Result<()> {
@@ -177,19 +174,6 @@ fn approval_in_words(alert: &Alert, example: &Example) -> Option<String> {
 
 fn in_json(alert: &Alert, rule: Option<&Rule>) -> Value {
     let mut report = as_json(alert);
-    let examples: Vec<Value> = alert
-        .detail()
-        .examples
-        .iter()
-        .map(|example| {
-            json!({
-                "time": example.time, "event": example.key, "export": example.source, "line": example.line,
-                "conditions": alert.conditions(example), "approval": alert.approval(example.key),
-                "record": example.record,
-            })
-        })
-        .collect();
-    report["examples"] = examples.into();
     report["explained_by"] = rule.map_or(Value::Null, |rule| {
         json!({
             "description": rule.description, "level": rule.level, "route": rule.route, "runbook": rule.runbook,

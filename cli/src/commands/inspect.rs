@@ -161,10 +161,10 @@ impl Seen {
     fn print_blind(&self, pack: &Pack) -> Result<()> {
         let blind = self.inspection.blind_rules(pack);
         if blind.is_empty() {
-            say!("\n{}: every rule of the pack can see what it is about.", styled(BOLD, "Rules"))?;
+            say!("\n{}: this data has everything that the rules of the pack ask for.", styled(BOLD, "Rules"))?;
             return Ok(());
         }
-        say!("\n{} (of {})", styled(BOLD, "Rules that see nothing in this data"), pack.rules().len())?;
+        say!("\n{} (of {})", styled(BOLD, "Rules that miss something in this data"), pack.rules().len())?;
         let mut table = Table::new(&[]);
         for blind in blind {
             table.row(vec![Cell::plain(blind.rule.name.clone()), Cell::styled(DIM, blind.why)]);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::approval::{Approval, Approvals};
-use super::contribution::{Contribution, Example};
+use super::contribution::{Contribution, EXAMPLES, Example};
 use super::id::AlertId;
 use crate::event::{Event, EventKey, Field, Record};
 use crate::findings::Fold;
@@ -50,7 +50,7 @@ impl Alert {
     /// The alert that folded contributions make, given the approvals of all exports within [`Self::approvals_sought`].
     #[must_use]
     pub fn of(mut folded: Contribution, approvals: &Approvals) -> Self {
-        let mut approved = BTreeMap::new();
+        let mut approved: BTreeMap<EventKey, Approval> = BTreeMap::new();
         for (event, open) in &folded.unless_approved {
             if let Some(approval) = approvals.behind(&open.grant) {
                 approved.insert(*event, approval.clone());
@@ -60,6 +60,9 @@ impl Alert {
                 folded.raised.extend(open.raised.iter().cloned());
             }
         }
+        // A grant that was approved explains nothing of what raised the alert.
+        folded.examples.sort_by_key(|example| approved.contains_key(&example.key));
+        folded.examples.truncate(EXAMPLES);
         Self { folded, approved }
     }
 

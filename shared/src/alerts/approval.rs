@@ -1,11 +1,11 @@
 //! Approved requests: what stands behind a grant, in whatever export it lies.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::circumstances::Grant;
+use crate::circumstances::{Grant, MOST_PARTIES};
 use crate::event::{Event, EventKey, Field, Party};
 use crate::findings::Fold;
 
@@ -24,9 +24,9 @@ pub struct Approval {
     /// Who approved it
     pub by: String,
     /// Who had asked
-    pub subject: Party,
+    pub subjects: Vec<Party>,
     /// For what
-    pub object: Party,
+    pub objects: Vec<Party>,
 }
 
 impl Approval {
@@ -37,12 +37,18 @@ impl Approval {
         if event.kind() != APPROVED || !ended_well {
             return None;
         }
-        let (subject, object) = (Party::subject_of(event), Party::object_of(event));
-        if subject.is_empty() || object.is_empty() {
+        let (mut subjects, objects) = (Party::subjects_of(event), Party::objects_of(event));
+        if subjects.len() > 1 {
+            // The record may name the approver as well, who did not ask.
+            let actor = Party::actor(event.record().json());
+            subjects.retain(|subject| !subject.is(&actor));
+        }
+        let few = |parties: &[Party]| (1..=MOST_PARTIES).contains(&parties.len());
+        if !few(&subjects) || !few(&objects) {
             return None;
         }
         let by = event.field(Field::Actor).first()?.to_string();
-        Some(Self { time: event.time()?, event: event.key(), by, subject, object })
+        Some(Self { time: event.time()?, event: event.key(), by, subjects, objects })
     }
 
     /// Its place among the approvals of an export.
@@ -82,7 +88,7 @@ impl Fold for Approval {
 #[derive(Debug, Default)]
 pub struct Approvals {
     approvals: Vec<Approval>,
-    /// By each identifier and name of the subject, in lower case
+    /// By everything that their subjects are called
     by_subject: HashMap<String, Vec<usize>>,
 }
 
@@ -94,28 +100,33 @@ impl Approvals {
         approvals.dedup_by_key(|approval| approval.key());
         let mut by_subject: HashMap<String, Vec<usize>> = HashMap::new();
         for (index, approval) in approvals.iter().enumerate() {
-            for name in names_of(&approval.subject) {
-                by_subject.entry(name).or_default().push(index);
+            let names: BTreeSet<&str> = approval.subjects.iter().flat_map(Party::called).collect();
+            for name in names {
+                by_subject.entry(name.to_owned()).or_default().push(index);
             }
         }
         Self { approvals, by_subject }
     }
 
-    /// The last approval that stands behind a grant.
+    /// The last of the approvals that stand behind a grant, if every one who got access had asked for every data source
+    /// that it was given to.
     #[must_use]
     pub fn behind(&self, grant: &Grant) -> Option<&Approval> {
-        let candidates = names_of(&grant.subject).filter_map(|name| self.by_subject.get(&name)).flatten();
+        let pairs = grant.subjects.iter().flat_map(|subject| grant.objects.iter().map(move |object| (subject, object)));
+        let each = pairs.map(|(subject, object)| self.of_one(subject, object, grant));
+        each.collect::<Option<Vec<_>>>()?.into_iter().max_by_key(|approval| approval.key())
+    }
+
+    fn of_one(&self, subject: &Party, object: &Party, grant: &Grant) -> Option<&Approval> {
+        let candidates: BTreeSet<usize> =
+            subject.called().filter_map(|name| self.by_subject.get(name)).flatten().copied().collect();
         let counts = |approval: &&Approval| {
             (grant.from..=grant.until).contains(&approval.time)
-                && approval.subject.meets(&grant.subject)
-                && approval.object.meets(&grant.object)
+                && approval.subjects.iter().any(|asked| asked.is(subject))
+                && approval.objects.iter().any(|asked| asked.is(object))
         };
-        candidates.map(|index| &self.approvals[*index]).filter(counts).max_by_key(|approval| approval.key())
+        candidates.into_iter().rev().map(|index| &self.approvals[index]).find(counts)
     }
-}
-
-fn names_of(party: &Party) -> impl Iterator<Item = String> + '_ {
-    party.ids.iter().chain(&party.names).map(|name| name.to_ascii_lowercase())
 }
 
 #[cfg(test)]
@@ -138,9 +149,9 @@ mod tests {
 
     fn grant(user: &str, source: &str) -> Grant {
         let noon = approval(0, "x", "y").time;
-        let party = |id: &str| Party { ids: vec![id.to_owned()], names: Vec::new() };
+        let party = |id: &str| vec![Party { ids: vec![id.to_lowercase()], names: Vec::new() }];
         let (from, until) = (noon - TimeDelta::minutes(30), noon + TimeDelta::minutes(5));
-        Grant { subject: party(user), object: party(source), from, until }
+        Grant { subjects: party(user), objects: party(source), from, until }
     }
 
     #[test]
@@ -153,6 +164,29 @@ mod tests {
         assert!(!behind(6, "ann", "9"), "too late");
         assert!(!behind(0, "bob", "9"), "another person");
         assert!(!behind(0, "ann", "8"), "another data source");
+    }
+
+    #[test]
+    fn a_grant_to_several_needs_an_approval_for_each() {
+        let both = Grant {
+            subjects: [grant("ann", "9"), grant("bob", "9")].map(|grant| grant.subjects[0].clone()).to_vec(),
+            ..grant("ann", "9")
+        };
+        let behind = |users: &[&str]| {
+            let approvals = users.iter().map(|user| approval(-10, user, "9")).collect();
+            Approvals::new(approvals).behind(&both).is_some()
+        };
+        assert!(behind(&["ann", "bob"]));
+        assert!(!behind(&["ann"]) && !behind(&["bob", "eve"]));
+    }
+
+    #[test]
+    fn an_approver_who_is_named_in_the_record_did_not_ask() {
+        let line = r#"{"eventTimestamp":"2026-11-02T12:00:00Z","actor":{"id":"boss"},"targets":[{"type":"DATASOURCE","id":"9"},{"type":"USER","id":"ann"}],
+            "relatedResources":[{"type":"USER","id":"boss"}],"auditPayload":{"type":"SubscriptionRequestApprovedAuditPayload"}}"#;
+        let record = Record::parse(line.as_bytes()).unwrap();
+        let approval = Approval::of(&Event::of(&record)).unwrap();
+        assert_eq!(approval.subjects.iter().flat_map(Party::called).collect::<Vec<_>>(), ["ann"]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What one export contributes to one alert.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -13,8 +14,12 @@ use crate::export::SourceId;
 use crate::findings::Fold;
 use crate::rules::{Condition, Level, Match, Outcome, Question, Route};
 
-/// How many example events an alert keeps whole: the first ones by event time and event key.
+/// How many example events an alert shows whole: the gravest, and of these the first by event time and event key.
 pub const EXAMPLES: usize = 5;
+
+/// How many grants are kept whole on top of that while it is open whether they were approved: those that were are shown
+/// last, and which they are is known only when the alert is read.
+const OPEN_EXAMPLES: usize = 20;
 
 /// A match, with where its event stands.
 pub struct Finding<'f, 'r> {
@@ -76,7 +81,7 @@ pub struct Contribution {
     /// Grants that are worth more unless an approved request stands behind them, which another export may hold
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub unless_approved: BTreeMap<EventKey, UnlessApproved>,
-    /// The first events, whole
+    /// The gravest events, whole
     pub examples: Vec<Example>,
 }
 
@@ -106,12 +111,19 @@ pub struct Example {
     pub time: Option<DateTime<Utc>>,
     /// Event key
     pub key: EventKey,
+    /// What the event by itself makes of the alert; without an approval, for a grant that one may stand behind
+    pub level: Level,
+    /// As `level`
+    pub route: Route,
     /// The export that it came in
     pub source: SourceId,
     /// The line in it
     pub line: u64,
     /// The conditions of the rule that held
     pub conditions: Vec<Condition>,
+    /// How it is known whether it was done by hand, where the rule asks
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub hands: Option<String>,
     /// Further ones that hold if no approved request stands behind a grant
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub unless_approved: Vec<Condition>,
@@ -119,9 +131,17 @@ pub struct Example {
     pub record: Box<RawValue>,
 }
 
+/// What examples are ordered by: the gravest first, then by event time and event key. Of two copies of an event, the one
+/// in the export that sorts first comes first, so that the order of adding is of no account.
+type ExampleOrder<'e> = (Reverse<(Level, Route)>, Option<DateTime<Utc>>, EventKey, &'e SourceId, u64);
+
 impl Example {
-    fn order(&self) -> (Option<DateTime<Utc>>, EventKey, &SourceId, u64) {
-        (self.time, self.key, &self.source, self.line)
+    fn order(&self) -> ExampleOrder<'_> {
+        (Reverse((self.level, self.route)), self.time, self.key, &self.source, self.line)
+    }
+
+    fn is_open(&self) -> bool {
+        !self.unless_approved.is_empty()
     }
 }
 
@@ -131,6 +151,8 @@ pub struct Details {
     pub record: String,
     /// The conditions that held
     pub conditions: Vec<Condition>,
+    /// How it is known whether it was done by hand, where the rule asks
+    pub hands: Option<String>,
     /// Those that hold if no approved request stands behind it
     pub unless_approved: Vec<Condition>,
 }
@@ -189,17 +211,23 @@ impl Contribution {
             bytes += GRANT_BYTES;
         }
         self.widen(event.time(), event.time());
-        let order = (event.time(), event.key(), finding.source, finding.line);
-        let wanted = self.examples.len() < EXAMPLES || self.examples.last().is_some_and(|last| order < last.order());
+        let Outcome { level, route, .. } = matched.outcome;
+        let order = (Reverse((level, route)), event.time(), event.key(), finding.source, finding.line);
+        let is_open = matched.if_approved.is_some();
+        let rivals = || self.examples.iter().filter(|example| example.is_open() == is_open);
+        let most = if is_open { OPEN_EXAMPLES } else { EXAMPLES };
+        let wanted = rivals().count() < most || rivals().next_back().is_some_and(|last| order < last.order());
         if wanted {
-            let Details { record, conditions, unless_approved } = details();
+            let Details { record, conditions, hands, unless_approved } = details();
             bytes += record.len() + (conditions.len() + unless_approved.len()) * 128;
             // The record was parsed once, so it is JSON; should it not be, the event still counts.
             if let Ok(record) = RawValue::from_string(record) {
                 let (source, line) = (finding.source.clone(), finding.line);
                 let (time, key) = (event.time(), event.key());
-                self.examples.push(Example { time, key, source, line, conditions, unless_approved, record });
-                self.keep_first_examples();
+                let example =
+                    Example { time, key, level, route, source, line, conditions, hands, unless_approved, record };
+                self.examples.push(example);
+                self.keep_gravest_examples();
             }
         }
         bytes
@@ -216,14 +244,17 @@ impl Contribution {
         self.last = self.last.into_iter().chain(last).max();
     }
 
-    /// Of two copies of an event, the one in the export that sorts first stays, so that the order of adding is
-    /// of no account.
-    fn keep_first_examples(&mut self) {
+    fn keep_gravest_examples(&mut self) {
         self.examples.sort_by(|a, b| a.order().cmp(&b.order()));
         // Copies need not stand side by side: one without an event time is dated by its receipt.
         let mut seen = BTreeSet::new();
         self.examples.retain(|example| seen.insert(example.key));
-        self.examples.truncate(EXAMPLES);
+        let (mut settled, mut open) = (0, 0);
+        self.examples.retain(|example| {
+            let (count, most) = if example.is_open() { (&mut open, OPEN_EXAMPLES) } else { (&mut settled, EXAMPLES) };
+            *count += 1;
+            *count <= most
+        });
     }
 }
 
@@ -251,6 +282,6 @@ impl Fold for Contribution {
             }
         }
         self.examples.extend(other.examples);
-        self.keep_first_examples();
+        self.keep_gravest_examples();
     }
 }

@@ -4,20 +4,23 @@
 //! is manual *unless* it was approved, and that question is left open until the alert is read, when every export that is
 //! there has left its approvals.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::actor_names;
 use super::patterns::Patterns;
-use crate::event::{Event, Json, Party};
+use crate::event::{Event, Field, Json, Party};
 
 /// The kinds that give access, which somebody may have asked for and been allowed.
 const GRANTS: [&str; 2] = ["SubscriptionCreated", "SubscriptionUpdated"];
 
 /// `actor.type` of a person.
 const PERSON: &str = "USER_ACTOR";
+
+/// A grant or approval of more users or data sources than this is not looked into: hostile input could name any number.
+pub const MOST_PARTIES: usize = 100;
 
 /// Two records of one decision carry nearly the same time, in either order.
 const SAME_MOMENT: TimeDelta = TimeDelta::minutes(5);
@@ -65,10 +68,10 @@ impl fmt::Display for Manual {
 /// Access that was given: what an approved request must be about to stand behind it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
-    /// Who got it
-    pub subject: Party,
-    /// To what
-    pub object: Party,
+    /// Who got it; every one of them must have asked
+    pub subjects: Vec<Party>,
+    /// To what; for every one of them
+    pub objects: Vec<Party>,
     /// The earliest time of an approval that counts
     pub from: DateTime<Utc>,
     /// The latest
@@ -111,7 +114,8 @@ impl Hands {
     }
 
     pub(super) fn judge(&self, event: &Event<'_>) -> Manual {
-        let names = actor_names(event);
+        // What the actor calls itself is of no account here: anybody can choose a display name.
+        let names: Vec<&str> = event.field(Field::Actor).iter().map(Cow::as_ref).collect();
         let [service_accounts, provisioning_actors, system_actor_types] = ManualLists::NAMES;
         for (patterns, list) in
             [(&self.service_accounts, service_accounts), (&self.provisioning_actors, provisioning_actors)]
@@ -139,14 +143,17 @@ impl Hands {
 
     /// A grant by a person: what an approved request would have to be about.
     fn grant(&self, event: &Event<'_>) -> Manual {
-        let (subject, object) = (Party::subject_of(event), Party::object_of(event));
+        let (subjects, objects) = (Party::subjects_of(event), Party::objects_of(event));
         let missing = match event.time() {
-            _ if subject.is_empty() => "who got access",
-            _ if object.is_empty() => "to which data source",
+            _ if subjects.is_empty() => "who got access",
+            _ if objects.is_empty() => "to which data source",
+            _ if subjects.len() > MOST_PARTIES || objects.len() > MOST_PARTIES => {
+                "it of so few that each can be looked at"
+            }
             None => "when",
             Some(time) => {
                 let (from, until) = (time - self.approved_within, time + SAME_MOMENT);
-                return Manual::UnlessApproved(Grant { subject, object, from, until });
+                return Manual::UnlessApproved(Grant { subjects, objects, from, until });
             }
         };
         let why = format!("the record does not say {missing}, and so no approved request can be looked for");
@@ -187,10 +194,16 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert!(words(r#"{"type":"USER_ACTOR","id":"SVC-dbt"}"#).contains("on the list service_accounts"));
-        assert!(
-            words(r#"{"type":"USER_ACTOR","id":"1","name":"okta-scim"}"#).contains("on the list provisioning_actors")
-        );
+        assert!(words(r#"{"type":"USER_ACTOR","id":"okta-scim"}"#).contains("on the list provisioning_actors"));
         assert!(words(r#"{"type":"SYSTEM_ACTOR","id":"x"}"#).contains("on the list system_actor_types"));
+    }
+
+    #[test]
+    fn a_display_name_makes_nobody_a_service_account() {
+        assert_eq!(
+            judge("AttributeApplied", r#"{"type":"USER_ACTOR","id":"mallory@x","name":"svc-mallory"}"#, WHOM),
+            Manual::Yes
+        );
     }
 
     #[test]
@@ -206,10 +219,8 @@ mod tests {
     fn a_grant_by_a_person_is_manual_unless_it_was_approved() {
         let manual = judge("SubscriptionCreated", ANN, WHOM);
         let Manual::UnlessApproved(grant) = &manual else { panic!("{manual:?}") };
-        assert_eq!(
-            (grant.subject.ids.as_slice(), grant.object.ids.as_slice()),
-            (&["7".to_owned()][..], &["9".to_owned()][..])
-        );
+        let ids = |parties: &[Party]| parties.iter().flat_map(|party| party.ids.clone()).collect::<Vec<_>>();
+        assert_eq!((ids(&grant.subjects), ids(&grant.objects)), (vec!["7".to_owned()], vec!["9".to_owned()]));
         assert_eq!(grant.from.to_string(), "2026-10-26 12:00:00 UTC");
         assert!(manual.holds(false) && !manual.holds(true));
         assert!(!judge("SubscriptionCreated", r#"{"type":"SYSTEM_ACTOR"}"#, WHOM).holds(false));

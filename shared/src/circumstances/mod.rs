@@ -11,7 +11,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use self::manual::Hands;
-pub use self::manual::{Grant, Manual, ManualLists};
+pub use self::manual::{Grant, MOST_PARTIES, Manual, ManualLists};
 use self::patterns::Patterns;
 use crate::config::{Calendar, Configuration, Moment};
 use crate::event::{Event, Json};

@@ -210,7 +210,8 @@ impl<'de> Deserialize<'de> for Days {
             let unknown = || de::Error::custom(format!("{name:?} is no weekday; write monday, or mon"));
             found.and_then(|position| u8::try_from(position).ok()).ok_or_else(unknown)
         };
-        names.iter().map(day).collect::<Result<_, _>>().map(Self)
+        let days: BTreeSet<u8> = names.iter().map(day).collect::<Result<_, _>>()?;
+        if days.is_empty() { Err(de::Error::custom("a calendar needs a working day")) } else { Ok(Self(days)) }
     }
 }
 
@@ -277,7 +278,7 @@ impl Serialize for Hours {
 impl<'de> Deserialize<'de> for Hours {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
-        #[serde(untagged)]
+        #[serde(untagged, expecting = "hours are written \"08:00-18:00\", or as a list of such spans")]
         enum OneOrMore {
             One(String),
             More(Vec<String>),
@@ -290,7 +291,8 @@ impl<'de> Deserialize<'de> for Hours {
             let message = format!("{text:?} is no span of hours; write \"08:00-18:00\"");
             Span::parse(text).ok_or_else(|| de::Error::custom(message))
         };
-        texts.iter().map(span).collect::<Result<_, _>>().map(Self)
+        let spans: Vec<Span> = texts.iter().map(span).collect::<Result<_, _>>()?;
+        if spans.is_empty() { Err(de::Error::custom("a calendar needs working hours")) } else { Ok(Self(spans)) }
     }
 }
 
@@ -367,6 +369,9 @@ mod tests {
             ("{zone: UTC, hours: '8-18'}", "is no span of hours"),
             ("{zone: UTC, hours: '08:00-08:00'}", "is no span of hours"),
             ("{zone: UTC, hours: '08:00-25:00'}", "is no span of hours"),
+            ("{zone: UTC, hours: []}", "needs working hours"),
+            ("{zone: UTC, hours: 8}", "hours are written"),
+            ("{zone: UTC, days: []}", "needs a working day"),
             ("{zone: UTC, hour: '08:00-09:00'}", "unknown field `hour`"),
         ] {
             let error = serde_saphyr::from_str::<Calendar>(yaml).unwrap_err().to_string();

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use chrono::{Datelike, Days, NaiveDate};
 use icalendar::parser::{Component, Property, read_calendar, unfold};
 
-/// A yearly holiday without an end is taken to come for so many years.
-const YEARS: i32 = 100;
+/// The last year that a yearly holiday without an end is worked out for.
+const LAST_YEAR: i32 = 2200;
 /// No holiday is longer, in days: a period that is, is a mistake in the file.
 const LONGEST: u64 = 366;
 
@@ -35,14 +35,22 @@ pub(super) fn read(text: &str) -> Result<BTreeSet<NaiveDate>, String> {
         let added = add(event, &mut dates);
         added.map_err(|what| format!("the event {:?} {what}", value("SUMMARY").unwrap_or("without a summary")))?;
     }
+    if dates.is_empty() && !calendar.components.iter().any(|component| component.name.as_str() == "VEVENT") {
+        return Err("there is no event in it".to_owned());
+    }
     Ok(dates)
 }
 
 fn add(event: &Component<'_>, dates: &mut BTreeSet<NaiveDate>) -> Result<(), String> {
     let first = event.find_prop("DTSTART").ok_or("has no DTSTART")?;
     let first = whole_day(first).ok_or("does not begin on a whole day (DTSTART;VALUE=DATE:YYYYMMDD)")?;
-    for name in ["RDATE", "EXDATE", "DURATION"] {
-        if event.find_prop(name).is_some_and(|property| property.val.as_str() != "P1D") {
+    let rules = event.properties.iter().filter(|property| property.name.as_str() == "RRULE").count();
+    if rules > 1 {
+        return Err("has more than one RRULE; write an event for each".to_owned());
+    }
+    for name in ["RDATE", "EXDATE", "DURATION", "RECURRENCE-ID"] {
+        let is_one_day = |value: &str| name == "DURATION" && value == "P1D";
+        if event.find_prop(name).is_some_and(|property| !is_one_day(property.val.as_str())) {
             return Err(format!("uses {name}, which is not supported; write its dates as events of their own"));
         }
     }
@@ -51,7 +59,11 @@ fn add(event: &Component<'_>, dates: &mut BTreeSet<NaiveDate>) -> Result<(), Str
         None => 1,
         Some(end) => {
             let end = whole_day(end).ok_or("does not end on a whole day (DTEND;VALUE=DATE:YYYYMMDD)")?;
-            u64::try_from((end - first).num_days()).unwrap_or(0).max(1)
+            // Some programs write the day itself as the end of a single day.
+            match (end - first).num_days() {
+                0 => 1,
+                days => u64::try_from(days).map_err(|_| "ends before it begins".to_owned())?,
+            }
         }
     };
     if length > LONGEST {
@@ -75,7 +87,7 @@ fn whole_day(property: &Property<'_>) -> Option<NaiveDate> {
 /// The dates of a rule that says no more than "every year".
 fn yearly(first: NaiveDate, rule: &str) -> Result<Vec<NaiveDate>, String> {
     let unsupported = || format!("comes again by RRULE:{rule}; only FREQ=YEARLY on one date is supported");
-    let (mut is_yearly, mut most, mut until) = (false, YEARS, None);
+    let (mut is_yearly, mut most, mut until) = (false, usize::MAX, None);
     for part in rule.split(';').filter(|part| !part.is_empty()) {
         let (name, value) = part.split_once('=').ok_or_else(unsupported)?;
         let says = |number: u32| value.parse() == Ok(number);
@@ -96,8 +108,9 @@ fn yearly(first: NaiveDate, rule: &str) -> Result<Vec<NaiveDate>, String> {
     if !is_yearly {
         return Err(unsupported());
     }
-    let years = (0..most.min(YEARS)).filter_map(|year| first.with_year(first.year() + year));
-    Ok(years.take_while(|date| until.is_none_or(|until| *date <= until)).collect())
+    // 29 February comes where the year has one, and COUNT counts those.
+    let years = (first.year()..=LAST_YEAR.max(first.year())).filter_map(|year| first.with_year(year));
+    Ok(years.take(most).take_while(|date| until.is_none_or(|until| *date <= until)).collect())
 }
 
 #[cfg(test)]
@@ -125,6 +138,7 @@ mod tests {
         let cancelled = event("DTSTART;VALUE=DATE:20261225\r\nSTATUS:CANCELLED");
         let task = "BEGIN:VTODO\r\nUID:2\r\nSUMMARY:x\r\nEND:VTODO\r\n";
         assert_eq!(dates(&format!("{cancelled}{task}")).unwrap(), [""; 0]);
+        assert!(dates(task).unwrap_err().contains("no event"));
     }
 
     #[test]
@@ -134,7 +148,11 @@ mod tests {
         let ended = event("DTSTART;VALUE=DATE:20251003\r\nRRULE:FREQ=YEARLY;UNTIL=20261231T000000Z");
         assert_eq!(dates(&ended).unwrap(), ["2025-10-03", "2026-10-03"]);
         let endless = event("DTSTART;VALUE=DATE:20251003\r\nRRULE:FREQ=YEARLY");
-        assert_eq!(dates(&endless).unwrap().len(), 100);
+        assert!(dates(&endless).unwrap().contains(&"2199-10-03".to_owned()));
+        let old = event("DTSTART;VALUE=DATE:19001225\r\nRRULE:FREQ=YEARLY");
+        assert!(dates(&old).unwrap().contains(&"2026-12-25".to_owned()));
+        let leap = event("DTSTART;VALUE=DATE:20240229\r\nRRULE:FREQ=YEARLY;COUNT=2");
+        assert_eq!(dates(&leap).unwrap(), ["2024-02-29", "2028-02-29"]);
     }
 
     #[test]
@@ -146,6 +164,10 @@ mod tests {
             ("DTSTART;VALUE=DATE:20261225\r\nRRULE:FREQ=MONTHLY", "FREQ=MONTHLY"),
             ("DTSTART;VALUE=DATE:20261225\r\nRRULE:FREQ=YEARLY;BYDAY=4TH", "BYDAY"),
             ("DTSTART;VALUE=DATE:20261225\r\nRDATE;VALUE=DATE:20270101", "RDATE"),
+            ("DTSTART;VALUE=DATE:20261225\r\nEXDATE:P1D", "EXDATE"),
+            ("DTSTART;VALUE=DATE:20261225\r\nRECURRENCE-ID;VALUE=DATE:20261224", "RECURRENCE-ID"),
+            ("DTSTART;VALUE=DATE:20261225\r\nDTEND;VALUE=DATE:20261224", "ends before it begins"),
+            ("DTSTART;VALUE=DATE:20261225\r\nRRULE:FREQ=YEARLY\r\nRRULE:FREQ=YEARLY", "more than one RRULE"),
             ("DTSTART;VALUE=DATE:20200101\r\nDTEND;VALUE=DATE:20261227", "lasts"),
         ] {
             let error = dates(&event(lines)).unwrap_err();

@@ -2,7 +2,7 @@
 
 mod calendar;
 mod holidays;
-mod span;
+mod period;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,7 +10,7 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 pub use self::calendar::{Calendar, Days, Hours, Moment, Zone};
-pub use self::span::Span;
+pub use self::period::Period;
 use crate::digest;
 use crate::spelling::did_you_mean;
 
@@ -80,7 +80,7 @@ pub struct ListOverlay {
 #[serde(deny_unknown_fields, default)]
 pub struct ManualConfiguration {
     /// For how long an approved request stands behind a grant.
-    pub approved_within: Span,
+    pub approved_within: Period,
 }
 
 /// What the ledgers hold.
@@ -197,6 +197,16 @@ impl Configuration {
                 return Err(ConfigurationError(message));
             }
         }
+        if let Some((name, group)) = self.groups.iter().find(|(_, group)| group.members.is_empty()) {
+            let from = group.members_file.as_ref().map_or_else(String::new, |file| format!(" ({file} has none)"));
+            return Err(ConfigurationError(format!("groups.{name}: it has no members{from}")));
+        }
+        let patterns = self.calendar_of.iter().flat_map(|choice| [&choice.actor, &choice.identity_provider]).flatten();
+        let members = self.groups.values().flat_map(|group| &group.members);
+        let values = self.lists.values().flat_map(|overlay| overlay.add.iter().chain(overlay.replace.iter().flatten()));
+        if patterns.chain(members).chain(values).any(|text| text.trim().is_empty()) {
+            return Err(ConfigurationError("an empty text is no pattern; write * for everybody".to_owned()));
+        }
         for (name, overlay) in &self.lists {
             if overlay.replace.is_some() && !overlay.remove.is_empty() {
                 let message = format!("lists.{name}: replace leaves nothing to remove; use one or the other");
@@ -281,8 +291,10 @@ mod tests {
             ),
             ("calendars: {a: {zone: UTC, holidays_file: no.ics}}\ndefault_calendar: a".into(), "no.ics cannot be read"),
             ("calendars: {a: {zone: UTC, holidays_file: sg.txt}}\ndefault_calendar: a".into(), "no iCalendar"),
+            ("groups: {sg: {members: []}}".into(), "groups.sg: it has no members"),
+            ("lists: {x: {add: [\"\"]}}".into(), "is no pattern"),
             ("lists: {x: {replace: [a], remove: [b]}}".into(), "one or the other"),
-            ("manual: {approved_within: soon}".into(), "is no span of time"),
+            ("manual: {approved_within: soon}".into(), "is no period"),
         ] {
             let error = parse(&text).unwrap_err();
             assert!(error.contains(hint), "{error}");

@@ -4,21 +4,28 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::fields::table::{DATA_SOURCES, USERS};
+use super::fields::table::{DATA_SOURCES, USERS_AND_GROUPS};
 use super::fields::{Field, resources};
 use super::json::Json;
 use super::record::Event;
 
-/// The identifiers and names of the users or data sources that a record speaks of.
+/// One user, group or data source: its identifiers and names.
 ///
-/// Two people may share a name, so names count only where one side has no identifier.
+/// Two people may share a name, so names count only where the identifiers say nothing: where one side has none, or they are
+/// of different kinds (`7` and `ann@example.com`).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Party {
-    /// Identifiers, in whatever form the record has them
+    /// Identifiers, in whatever form the record has them, in lower case
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub ids: Vec<String>,
-    /// Names
+    /// Names, in lower case
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub names: Vec<String>,
 }
+
+/// Where a payload itself names who or what a change is about.
+const SUBJECT_KEYS: [&str; 3] = ["user", "subject", "group"];
+const OBJECT_KEYS: [&str; 4] = ["dataSource", "datasource", "dataSources", "datasources"];
 
 impl Party {
     /// Who did it.
@@ -32,83 +39,111 @@ impl Party {
         party
     }
 
-    /// The users that it was done to. `named` are their names as derived.
+    /// The users and groups that an event is about.
     #[must_use]
-    pub(super) fn subject(record: Json<'_>, named: &[Cow<'_, str>]) -> Self {
-        Self::of(record, USERS, named)
-    }
-
-    /// The users that an event is about.
-    #[must_use]
-    pub fn subject_of(event: &Event<'_>) -> Self {
-        Self::of(event.record().json(), USERS, event.field(Field::Subject))
+    pub fn subjects_of(event: &Event<'_>) -> Vec<Self> {
+        Self::subjects(event.record().json(), event.field(Field::Subject))
     }
 
     /// The data sources that an event is about.
     #[must_use]
-    pub fn object_of(event: &Event<'_>) -> Self {
-        Self::of(event.record().json(), DATA_SOURCES, event.field(Field::Object))
+    pub fn objects_of(event: &Event<'_>) -> Vec<Self> {
+        parties(event.record().json(), DATA_SOURCES, &OBJECT_KEYS, event.field(Field::Object))
     }
 
-    fn of(record: Json<'_>, types: &[&str], named: &[Cow<'_, str>]) -> Self {
-        let mut party = Self::default();
-        for list in ["targets", "relatedResources"] {
-            resources(record, list, types, &mut |entry| {
-                add(&mut party.ids, entry.get("id"));
-                add(&mut party.names, entry.get("name"));
-            });
-        }
-        party.names.extend(named.iter().map(ToString::to_string));
-        party.names.sort();
-        party.names.dedup();
-        party
+    /// As [`Self::subjects_of`], while the event is in the making. `named` are the names as derived.
+    pub(super) fn subjects(record: Json<'_>, named: &[Cow<'_, str>]) -> Vec<Self> {
+        parties(record, USERS_AND_GROUPS, &SUBJECT_KEYS, named)
     }
 
-    /// Whether the record says nothing of it.
+    /// Whether the two are the same, as far as can be told.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.ids.is_empty() && self.names.is_empty()
-    }
-
-    /// Whether any of one is any of the other.
-    #[must_use]
-    pub fn meets(&self, other: &Self) -> bool {
-        let common = |a: &[String], b: &[String]| a.iter().any(|a| b.iter().any(|b| a.eq_ignore_ascii_case(b)));
+    pub fn is(&self, other: &Self) -> bool {
+        let common = |a: &[String], b: &[String]| a.iter().any(|a| b.contains(a));
+        let comparable = self.ids.iter().any(|a| other.ids.iter().any(|b| is_number(a) == is_number(b)));
         common(&self.ids, &other.ids)
             || common(&self.ids, &other.names)
             || common(&self.names, &other.ids)
-            || ((self.ids.is_empty() || other.ids.is_empty()) && common(&self.names, &other.names))
+            || (!comparable && common(&self.names, &other.names))
     }
 
-    /// Whether this one is among the others; `None` where the record does not say who they are.
-    pub(super) fn is_one_of(&self, others: &Self) -> Option<bool> {
-        (!others.is_empty()).then(|| self.meets(others))
+    /// Everything that it is called.
+    pub fn called(&self) -> impl Iterator<Item = &str> {
+        self.ids.iter().chain(&self.names).map(String::as_str)
     }
 }
 
+/// The entries of these types, what the payload names, and names that stand anywhere else.
+fn parties(record: Json<'_>, types: &[&str], keys: &[&str], named: &[Cow<'_, str>]) -> Vec<Party> {
+    let mut found: Vec<Party> = Vec::new();
+    let mut take = |entry: Json<'_>| {
+        let mut party = Party::default();
+        add(&mut party.ids, entry.get("id"));
+        add(&mut party.names, entry.get("name"));
+        if party != Party::default() && !found.contains(&party) {
+            found.push(party);
+        }
+    };
+    for list in ["targets", "relatedResources"] {
+        resources(record, list, types, &mut take);
+    }
+    for key in keys {
+        record.each_at(&["auditPayload", key], &mut take);
+    }
+    for name in named {
+        let name = name.to_lowercase();
+        if !found.iter().any(|party| party.called().any(|known| known == name)) {
+            found.push(Party { ids: Vec::new(), names: vec![name] });
+        }
+    }
+    found
+}
+
+fn is_number(id: &str) -> bool {
+    id.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 fn add(to: &mut Vec<String>, value: Option<Json<'_>>) {
-    let text = value.and_then(Json::as_text);
-    to.extend(
-        text.map(|text| text.trim().to_owned())
-            .filter(|text| !text.is_empty() && !text.eq_ignore_ascii_case("unknown")),
-    );
+    let text = value.and_then(Json::as_text).map(|text| text.trim().to_lowercase());
+    to.extend(text.filter(|text| !text.is_empty() && text != "unknown"));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Record;
 
     fn party(ids: &[&str], names: &[&str]) -> Party {
-        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        let owned = |texts: &[&str]| texts.iter().map(|text| text.to_lowercase()).collect();
         Party { ids: owned(ids), names: owned(names) }
     }
 
     #[test]
     fn two_people_of_one_name_are_told_apart_by_their_ids() {
-        assert!(!party(&["1"], &["Julia Weber"]).meets(&party(&["2"], &["Julia Weber"])));
-        assert!(party(&["1"], &["Julia Weber"]).meets(&party(&[], &["julia weber"])));
-        assert!(party(&["ann@x"], &["Ann"]).meets(&party(&["7"], &["Ann@x"])));
-        assert!(party(&["a", "7"], &[]).meets(&party(&["7"], &["whoever"])));
-        assert!(!party(&[], &[]).meets(&party(&[], &[])));
+        assert!(!party(&["1"], &["Julia Weber"]).is(&party(&["2"], &["Julia Weber"])));
+        assert!(party(&["1"], &["Julia Weber"]).is(&party(&[], &["julia weber"])));
+        assert!(party(&["ann@x"], &["Ann"]).is(&party(&["7"], &["Ann@x"])));
+        assert!(party(&["a", "7"], &[]).is(&party(&["7"], &["whoever"])));
+        assert!(party(&["JÖRG@x"], &[]).is(&party(&["jörg@X"], &[])));
+        assert!(!party(&[], &[]).is(&party(&[], &[])));
+    }
+
+    #[test]
+    fn identifiers_of_two_kinds_say_nothing_about_each_other() {
+        assert!(party(&["marta@x"], &["Marta"]).is(&party(&["12"], &["Marta"])));
+        assert!(!party(&["marta@x", "12"], &["Marta"]).is(&party(&["13"], &["Marta"])));
+    }
+
+    #[test]
+    fn each_entry_is_a_party_of_its_own_and_a_name_elsewhere_adds_none() {
+        let line = r#"{"targets":[{"type":"USER","id":"7","name":"Ann"},{"type":"GROUP","id":"8","name":"sales"},{"type":"DATASOURCE","id":"9"}],
+            "auditPayload":{"type":"SubscriptionCreatedAuditPayload","user":{"id":12,"name":"Bob"},"username":"ann"}}"#;
+        let record = Record::parse(line.as_bytes()).unwrap();
+        let event = Event::of(&record);
+        assert_eq!(
+            Party::subjects_of(&event),
+            [party(&["7"], &["Ann"]), party(&["8"], &["sales"]), party(&["12"], &["Bob"])]
+        );
+        assert_eq!(Party::objects_of(&event), [party(&["9"], &[])]);
     }
 }

@@ -178,7 +178,8 @@ impl Findings {
                             unless_approved = std::mem::replace(&mut conditions, kept(true));
                             unless_approved.retain(|found| !conditions.contains(found));
                         }
-                        Details { record, conditions, unless_approved }
+                        let hands = context.pack.hands(matched.rule, event);
+                        Details { record, conditions, hands, unless_approved }
                     })
                 },
             )?;

@@ -6,62 +6,50 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use crate::config::QueryText;
-use crate::event::{Json, Record};
+use crate::event::{Json, Record, View};
 use crate::rules::Condition;
 
 /// The record's text, on one line.
 pub(super) fn kept<'r>(record: &'r Record<'r>, query_text: QueryText) -> Cow<'r, str> {
-    // A name may stand twice, and then the last one counts everywhere but here.
-    let has_query_text =
-        || record.json().members().any(|(name, payload)| name == PAYLOAD && payload.get(QUERY_TEXT).is_some());
-    if query_text == QueryText::Keep || !has_query_text() {
+    if query_text == QueryText::Keep || !has_query_text(record.json()) {
         // A record of a pretty-printed array stands on several lines.
         return if record.raw().contains(['\n', '\r']) { text_of(&record.json()) } else { Cow::Borrowed(record.raw()) };
     }
-    text_of(&Redacted { record: record.json(), query_text })
+    text_of(&Redacted { value: record.json(), query_text })
 }
 
-const PAYLOAD: &str = "auditPayload";
+/// The member that holds the text of a query, at whatever depth: payloads are not documented in full.
 const QUERY_TEXT: &str = "queryText";
 
-/// A record without the text of its query.
-struct Redacted<'r> {
-    record: Json<'r>,
-    query_text: QueryText,
+fn has_query_text(value: Json<'_>) -> bool {
+    value.members().any(|(name, value)| name == QUERY_TEXT || has_query_text(value))
+        || value.elements().is_some_and(|mut elements| elements.any(has_query_text))
 }
 
-/// A payload without it.
-struct RedactedPayload<'r> {
-    payload: Json<'r>,
+/// A value without the text of queries.
+struct Redacted<'r> {
+    value: Json<'r>,
     query_text: QueryText,
 }
 
 impl Serialize for Redacted<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        for (name, value) in self.record.members() {
-            if name == PAYLOAD && value.is_object() {
-                let payload = RedactedPayload { payload: value, query_text: self.query_text };
-                map.serialize_entry(name, &payload)?;
-            } else {
-                map.serialize_entry(name, &value)?;
+        let query_text = self.query_text;
+        match self.value.view() {
+            View::Array(elements) => serializer.collect_seq(elements.map(|value| Redacted { value, query_text })),
+            View::Object(members) => {
+                let mut map = serializer.serialize_map(None)?;
+                for (name, value) in members {
+                    if name == QUERY_TEXT {
+                        map.serialize_entry(name, &value.as_text().and_then(|text| query_text.apply(&text)))?;
+                    } else {
+                        map.serialize_entry(name, &Redacted { value, query_text })?;
+                    }
+                }
+                map.end()
             }
+            _ => self.value.serialize(serializer),
         }
-        map.end()
-    }
-}
-
-impl Serialize for RedactedPayload<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        for (name, value) in self.payload.members() {
-            if name == QUERY_TEXT {
-                map.serialize_entry(name, &value.as_text().and_then(|text| self.query_text.apply(&text)))?;
-            } else {
-                map.serialize_entry(name, &value)?;
-            }
-        }
-        map.end()
     }
 }
 
@@ -113,6 +101,16 @@ mod tests {
     fn a_payload_that_stands_twice_hides_nothing() {
         let line = br#"{"auditPayload":{"queryText":"secret"},"auditPayload":{"type":"QueryAuditPayload"}}"#;
         assert!(!kept_text(line, QueryText::Drop).contains("secret"));
+    }
+
+    #[test]
+    fn a_query_text_is_found_at_any_depth() {
+        for line in [
+            &br#"{"auditPayload":{"type":"QueryAuditPayload","query":{"queryText":"secret"}}}"#[..],
+            br#"{"action":"QUERY","targetType":"X","auditPayload":[{"queryText":"secret"}]}"#,
+        ] {
+            assert!(!kept_text(line, QueryText::Drop).contains("secret"));
+        }
     }
 
     #[test]

@@ -133,6 +133,12 @@ impl Pack {
         held
     }
 
+    /// How it is known whether an event was done by hand, for a rule that asks.
+    #[must_use]
+    pub fn hands(&self, rule: &Rule, event: &Event<'_>) -> Option<String> {
+        rule.asks_for_hands().then(|| self.installation.circumstances(event).manual().to_string())
+    }
+
     /// Why a rule holds for an event, or why it does not. `approved` as in [`Self::conditions`].
     #[must_use]
     pub fn explain(&self, rule: &Rule, event: &Event<'_>, approved: bool) -> Explanation {

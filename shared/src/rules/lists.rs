@@ -38,7 +38,7 @@ impl List {
             self.values.clone_from(values);
         }
         for value in &overlay.remove {
-            let Some(position) = self.values.iter().position(|found| found == value) else {
+            let Some(position) = self.values.iter().position(|found| found.eq_ignore_ascii_case(value)) else {
                 let hint = did_you_mean(value, self.values.iter().map(String::as_str));
                 return Err(format!("lists.{}.remove: {value:?} is not on the list{hint}", self.name));
             };
@@ -68,7 +68,7 @@ pub(super) fn overlay(lists: &mut Lists, overlays: &BTreeMap<String, ListOverlay
         } else {
             let hint = did_you_mean(name, lists.keys().map(String::as_str));
             errors.push(format!(
-                "lists.{name}: the pack has no list of this name{hint}; a new list is a file of the pack"
+                "lists.{name}: the pack has no list of this name, and a new one is a file of the pack{hint}"
             ));
         }
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use rsigma_eval::compile_rule;
 use rsigma_parser::{
-    Detection, Detections, FilterRuleTarget, SigmaCollection, SigmaRule, SigmaValue, parse_sigma_yaml,
+    ConditionExpr, Detection, Detections, FilterRuleTarget, SigmaCollection, SigmaRule, SigmaValue, parse_sigma_yaml,
 };
 use serde_json::{Value, json};
 
@@ -146,6 +146,11 @@ impl<'l> Loading<'l> {
         let mut fields = Vec::new();
         collect_fields(&rule.detection, &mut fields, &mut Vec::new());
         if fields.iter().any(|field| field == Circumstance::Manual.name()) {
+            if !only_asks_for_true(&rule.detection) {
+                let message = "a raise asks for watch.manual: 'true', and not for the opposite: an approval that comes later \
+                               may lower an alert, and must not raise one";
+                report.after(line, Circumstance::Manual.name(), message);
+            }
             for name in ManualLists::NAMES.into_iter().filter(|name| !self.lists.contains_key(*name)) {
                 let message = format!("watch.manual needs the list lists/{name}.txt, and the pack has none");
                 report.after(line, Circumstance::Manual.name(), message);
@@ -276,6 +281,38 @@ fn refuse_manual(fields: &[String], line: u64, report: &mut Reporter<'_>) {
         let message = format!("{manual} may stand in `when` of a raise only: the approval may lie in another export");
         report.after(line, manual, message);
     }
+}
+
+/// Whether a section compares `watch.manual` with `true` alone, and under no `not`.
+fn only_asks_for_true(detections: &Detections) -> bool {
+    fn asks(detection: &Detection) -> Option<bool> {
+        match detection {
+            Detection::AllOf(items) => {
+                let mut about =
+                    items.iter().filter(|item| item.field.name.as_deref() == Some(Circumstance::Manual.name()));
+                let is_true = |value: &SigmaValue| {
+                    matches!(value, SigmaValue::String(text) if text.original == "true")
+                        || matches!(value, SigmaValue::Bool(true))
+                };
+                about.clone().next()?;
+                Some(about.all(|item| item.field.modifiers.is_empty() && item.values.iter().all(is_true)))
+            }
+            Detection::AnyOf(children) | Detection::And(children) => {
+                let answers: Vec<bool> = children.iter().filter_map(asks).collect();
+                (!answers.is_empty()).then(|| answers.iter().all(|answer| *answer))
+            }
+            _ => None,
+        }
+    }
+    fn has_not(condition: &ConditionExpr) -> bool {
+        match condition {
+            ConditionExpr::Not(_) => true,
+            ConditionExpr::And(parts) | ConditionExpr::Or(parts) => parts.iter().any(has_not),
+            _ => false,
+        }
+    }
+    let answers: Vec<bool> = detections.named.values().filter_map(asks).collect();
+    answers.iter().all(|answer| *answer) && !detections.conditions.iter().any(has_not)
 }
 
 /// The selections and the condition of a filter.

@@ -4,7 +4,7 @@ use immuta_watch::alerts::Alert;
 use immuta_watch::lake::MemoryStore;
 use immuta_watch::rules::{Level, Route};
 
-use crate::records::{access_approved, access_given};
+use crate::records::{access_approved, access_given, grant};
 use crate::world::{PACK, TestClock, TestExport, commit};
 use crate::{alerts_of, uri};
 
@@ -78,4 +78,41 @@ fn one_grant_of_two_that_was_not_approved_keeps_the_alert_raised() {
     let approved: Vec<bool> =
         alert.detail().examples.iter().map(|example| alert.approval(example.key).is_some()).collect();
     assert_eq!(approved, [false, true]);
+}
+
+#[test]
+fn the_grant_that_nobody_approved_is_shown_however_many_approved_ones_came_before_it() {
+    let grants: Vec<String> =
+        (1..=9).map(|number| access_given(number, "ann", &format!("2026-11-10T{number:02}:00:00Z"))).collect();
+    let grants = TestExport::new(&uri(0), grants.join("\n"));
+    // Behind all but the last: approvals count from seven days before to five minutes after.
+    let approval = TestExport::new(&uri(1), access_approved(1, "2026-11-03T08:30:00Z"));
+    let alert = alert_of(&[&grants, &approval]);
+    assert_eq!((alert.count(), outcome(&alert)), (9, (Level::Medium, Route::Notification)));
+    assert_eq!(alert.detail().examples.len(), 5);
+    let shown = &alert.detail().examples[0];
+    assert!(alert.approval(shown.key).is_none() && shown.record.get().contains("\"s9\""), "{}", shown.record);
+}
+
+#[test]
+fn the_event_that_raised_an_alert_is_shown_however_many_came_before_it() {
+    let everyday: Vec<String> = (1..=9)
+        .map(|number| grant(number, "ann", &format!("2026-11-10T09:{number:02}:00Z"), "CREATE_PROJECT"))
+        .collect();
+    let late = grant(10, "ann", "2026-11-10T17:00:00Z", "USER_ADMIN");
+    for exports in [
+        vec![TestExport::new(&uri(0), format!("{}\n{late}", everyday.join("\n")))],
+        vec![TestExport::new(&uri(0), everyday.join("\n")), TestExport::new(&uri(1), &late)],
+        vec![TestExport::new(&uri(0), &late), TestExport::new(&uri(1), everyday.join("\n"))],
+    ] {
+        let (store, clock) = (MemoryStore::default(), TestClock::new());
+        for export in &exports {
+            commit(&store, &clock, export, &PACK).unwrap();
+        }
+        let alerts = alerts_of(&store);
+        assert_eq!((alerts.len(), alerts[0].detail().level), (1, Level::High));
+        let shown: Vec<&str> = alerts[0].detail().examples.iter().map(|example| example.record.get()).collect();
+        assert_eq!(shown.len(), 5);
+        assert!(shown[0].contains("USER_ADMIN") && shown[1].contains("\"g1\""), "{shown:?}");
+    }
 }

@@ -149,9 +149,10 @@ impl<'r> Fields<'r> {
         let start = self.values.len();
         for (index, place) in row.places.iter().enumerate() {
             if matches!(place, Place::ActorIsSubject) {
-                let subject = Party::subject(source.record, self.values(Field::Subject));
-                let answer = Party::actor(source.record).is_one_of(&subject);
-                self.values.extend(answer.map(|yes| Cow::Borrowed(if yes { "true" } else { "false" })));
+                let actor = Party::actor(source.record);
+                let subjects = Party::subjects(source.record, self.values(Field::Subject));
+                let is_among = if subjects.iter().any(|subject| subject.is(&actor)) { "true" } else { "false" };
+                self.values.extend((!subjects.is_empty()).then_some(Cow::Borrowed(is_among)));
             } else {
                 source.collect(place, row.normalise, start, &mut self.values);
             }

@@ -46,10 +46,10 @@ pub(super) struct Candidates {
 
 use Place::{ActorIsSubject, Always, BelowRelated, BelowTarget, Payload, PayloadOf, Record, Related, Target};
 
-/// The types of entries that stand for a user.
-pub(in crate::event) const USERS: &[&str] = &["USER", "PROFILE", "SERVICE_ACCOUNT"];
+const USERS: &[&str] = &["USER", "PROFILE", "SERVICE_ACCOUNT"];
 const GROUPS: &[&str] = &["GROUP", "USER_GROUP"];
-const USERS_AND_GROUPS: &[&str] = &["USER", "PROFILE", "SERVICE_ACCOUNT", "GROUP", "USER_GROUP"];
+/// The types of entries that stand for a user or a group.
+pub(in crate::event) const USERS_AND_GROUPS: &[&str] = &["USER", "PROFILE", "SERVICE_ACCOUNT", "GROUP", "USER_GROUP"];
 /// The types of entries that stand for a data source.
 pub(in crate::event) const DATA_SOURCES: &[&str] = &["DATASOURCE", "DATA_SOURCE", "TABLE", "VIEW"];
 const COLUMNS: &[&str] = &["COLUMN", "DATASOURCE_COLUMN"];

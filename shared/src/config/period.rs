@@ -1,4 +1,4 @@
-//! Spans of time as people write them.
+//! Periods of time as people write them.
 
 use std::fmt;
 
@@ -7,16 +7,16 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A number of minutes, hours or days: `30m`, `12h`, `7d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
+pub struct Period {
     minutes: u32,
 }
 
 const HOUR: u32 = 60;
 const DAY: u32 = 24 * HOUR;
-/// The longest span: ten years of days.
+/// The longest period: ten years of days.
 const LONGEST: u32 = 3660 * DAY;
 
-impl Span {
+impl Period {
     /// Reads `30m`, `12h` or `7d`, up to ten years.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -31,21 +31,21 @@ impl Span {
         number.checked_mul(unit).filter(|minutes| *minutes <= LONGEST).map(|minutes| Self { minutes })
     }
 
-    /// The span as a difference of times.
+    /// The period as a difference of times.
     #[must_use]
     pub fn delta(self) -> TimeDelta {
         TimeDelta::minutes(self.minutes.into())
     }
 }
 
-impl Default for Span {
+impl Default for Period {
     /// Seven days.
     fn default() -> Self {
         Self { minutes: 7 * DAY }
     }
 }
 
-impl fmt::Display for Span {
+impl fmt::Display for Period {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.minutes {
             minutes if minutes.is_multiple_of(DAY) => write!(f, "{}d", minutes / DAY),
@@ -55,16 +55,16 @@ impl fmt::Display for Span {
     }
 }
 
-impl Serialize for Span {
+impl Serialize for Period {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-impl<'de> Deserialize<'de> for Span {
+impl<'de> Deserialize<'de> for Period {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let message = || de::Error::custom(format!("{text:?} is no span of time; write 30m, 12h or 7d"));
+        let message = || de::Error::custom(format!("{text:?} is no period; write 30m, 12h or 7d"));
         Self::parse(&text).ok_or_else(message)
     }
 }
@@ -74,12 +74,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_are_read_and_written_in_the_largest_unit() {
+    fn periods_are_read_and_written_in_the_largest_unit() {
         for (text, written) in [("7d", "7d"), ("48h", "2d"), ("90m", "90m"), ("120m", "2h"), ("0h", "0d")] {
-            assert_eq!(Span::parse(text).unwrap().to_string(), written);
+            assert_eq!(Period::parse(text).unwrap().to_string(), written);
         }
         for text in ["", "7", "d", "-1d", "+1d", "1w", "1.5h", "99999d", "4294967295d"] {
-            assert_eq!(Span::parse(text), None, "{text}");
+            assert_eq!(Period::parse(text), None, "{text}");
         }
     }
 }
