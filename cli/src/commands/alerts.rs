@@ -134,7 +134,7 @@ pub(super) fn as_json(alert: &Alert) -> serde_json::Value {
         json!({
             "time": example.time, "key": example.key, "source": example.source, "line": example.line,
             "level": example.level, "route": example.route, "conditions": alert.conditions(example),
-            "by_hand": example.hands, "approval": alert.approval(example.key), "record": example.record,
+            "hands": example.hands, "approval": alert.approval(example.key), "record": example.record,
         })
     };
     let examples: Vec<_> = detail.examples.iter().map(example).collect();

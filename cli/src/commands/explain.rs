@@ -144,7 +144,7 @@ fn print_events(alert: &Alert) -> Result<()> {
         }
         let asked = alert.conditions(example).iter().any(|held| held.field.as_deref() == Some("watch.manual"));
         if let Some(hands) = example.hands.as_ref().filter(|_| !asked && alert.approval(example.key).is_none()) {
-            say!("    by hand? {}", harmless(hands, 300))?;
+            say!("    {}", harmless(hands, 300))?;
         }
         if let Some(approval) = approval_in_words(alert, example) {
             say!("    {approval}")?;

@@ -1,6 +1,7 @@
 //! `inspect`: a first look at exports.
 
 use std::io::BufReader;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use immuta_watch::event::{Event, Record, kind, time};
@@ -33,8 +34,19 @@ pub(crate) fn inspect(arguments: &Inspect) -> Result<Exit> {
         say!("{}", serde_json::to_string_pretty(&seen.json(&pack, exports.len()))?)?;
     } else {
         seen.print(&pack, exports.len())?;
+        print_next(arguments)?;
     }
     Ok(if seen.notes.is_empty() { Exit::Done } else { Exit::LookNeeded })
+}
+
+/// The command that comes next, with what was given to this one.
+fn print_next(arguments: &Inspect) -> Result<()> {
+    let exports: Vec<String> = arguments.exports.iter().map(|path| path.display().to_string()).collect();
+    let option = |(name, path): (&str, &Option<PathBuf>)| Some(format!(" {name} {}", path.as_ref()?.display()));
+    let options = [("--rules", &arguments.pack.rules), ("--config", &arguments.pack.config)];
+    let options: String = options.into_iter().filter_map(option).collect();
+    say!("\nNext: {} run {} --lake LAKE{}", program(), harmless(&exports.join(" "), 300), harmless(&options, 300))?;
+    Ok(())
 }
 
 /// What was seen in all exports.
@@ -101,7 +113,6 @@ impl Seen {
         self.print_fields()?;
         self.print_hands()?;
         self.print_blind(pack)?;
-        say!("\nNext: {} run EXPORTS --lake LAKE", program())?;
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use super::lists::ListUses;
 use super::pack::{Filter, Pack, Rule};
 use super::settings::Raise;
 use super::sigma_event::SigmaEvent;
-use crate::circumstances::{Circumstance, Circumstances};
+use crate::circumstances::{Circumstance, Circumstances, Manual};
 use crate::event::Event;
 
 /// One comparison that held.
@@ -136,7 +136,10 @@ impl Pack {
     /// How it is known whether an event was done by hand, for a rule that asks.
     #[must_use]
     pub fn hands(&self, rule: &Rule, event: &Event<'_>) -> Option<String> {
-        rule.asks_for_hands().then(|| self.installation.circumstances(event).manual().to_string())
+        rule.asks_for_hands().then(|| match self.installation.circumstances(event).manual() {
+            Manual::No(reason) => format!("not by hand: {reason}"),
+            manual => format!("by hand: {manual}"),
+        })
     }
 
     /// Why a rule holds for an event, or why it does not. `approved` as in [`Self::conditions`].
