@@ -27,7 +27,7 @@ watch:
 # What makes a file no rule on single events, or more than that.
 NO_PLAIN_RULE = ("\ncorrelation:", "\nfilter:", "\n---")
 # Words that are no constants to vary.
-NO_CONSTANT = ("true", "false", "null")
+NO_CONSTANT = {"true", "false", "null", "SUCCESS", "FAILURE", "UNAUTHORIZED"}
 # The kind that most events are of.
 QUERY = "Query"
 
@@ -70,15 +70,15 @@ def grown(shipped: Path, folder: Path, size: int, keep_query: bool) -> None:
 def variant(rule: str, number: int, keep_query: bool) -> "str | None":
     """The rule under another id, with `number` behind every constant that it asks for; None if it asks for none.
 
-    Selections that the condition takes away, whose names begin with `filter`, stay as they are. shared/benches/parts.rs
-    does the same, and keeps queries.
+    Selections that the condition takes away, whose names begin with `filter`, stay as they are, and so do values of fields that
+    have no others. shared/benches/parts.rs does the same, and keeps queries.
     """
     lines, in_detection, in_filter, changed = [], False, False, False
     for line in rule.splitlines():
         if line and line[0] not in " #":
             in_detection = line == "detection:"
         elif re.match(r"  \S", line):
-            in_filter = line.startswith("  filter")
+            in_filter = line.startswith(("  filter", "  condition"))
         if line.startswith("id: "):
             line = f"id: {number:08x}{line[12:]}"
         elif in_detection and not in_filter and is_constant(line.strip()):

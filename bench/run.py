@@ -259,8 +259,10 @@ def main() -> int:
         for multiple in multiples
     ]
     results["packs"] = pack_sizes(exports[1], BEST_OF[1])
-    for found in results["packs"]:
-        contest.same(f"matches of {found['name']}", found["matches"], results["packs"][0]["matches"])
+    # A pack that is smaller than the shipped one lacks some of its rules, and so may lack matches.
+    shipped = len(list((ROOT / "rules").rglob("*.yml")))
+    for found in (found for found in results["packs"] if found["rules"] >= shipped):
+        contest.same(f"matches of {found['name']}", found["matches"], results["packs"][-1]["matches"])
     start = min((measured([BINARY, "rules", "check"]) for _ in range(STARTS)), key=lambda found: found.wall)
     results["start_ms"] = round(start.wall * 1e3, 1)
     if not chosen.no_memory:

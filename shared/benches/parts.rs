@@ -75,7 +75,7 @@ fn variant(rule: &PackFile, number: usize) -> Option<PackFile> {
         if !line.starts_with([' ', '#']) {
             in_detection = line == "detection:";
         } else if line.starts_with("  ") && !line.starts_with("   ") {
-            in_filter = line.starts_with("  filter");
+            in_filter = line.starts_with("  filter") || line.starts_with("  condition");
         }
         lines.push(if let Some(id) = line.strip_prefix("id: ") {
             format!("id: {number:08x}{}", &id[8..])
@@ -97,7 +97,8 @@ fn is_constant(line: &str) -> bool {
     let value = value.split_once(": ").map_or(value, |(_, value)| value);
     let is_word = value.starts_with(|first: char| first.is_ascii_alphabetic())
         && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
-    is_word && !["Query", "true", "false", "null"].contains(&value) && !line.starts_with("condition:")
+    let has_no_other = ["Query", "true", "false", "null", "SUCCESS", "FAILURE", "UNAUTHORIZED"];
+    is_word && !has_no_other.contains(&value) && !line.starts_with("condition:")
 }
 
 fn main() {
