@@ -205,6 +205,12 @@ fn everything_that_would_silently_not_match_is_an_error_with_its_line() {
         ("watch.kind: PermissionApplied", "watch.kind: []", 9, "has no value"),
         ("watch.kind: PermissionApplied", "auditPayload: {permission: X}", 9, "write their path"),
         ("watch.kind: PermissionApplied", "actor.id|fieldref: watch.aktor", 9, "there is no derived field watch.aktor"),
+        (
+            "watch.kind: PermissionApplied",
+            "actor.id|fieldref: watch.manual",
+            9,
+            "cannot be compared with another field",
+        ),
         ("watch.kind: PermissionApplied", "actor.id|exists: maybe", 9, "takes true or false"),
         ("watch.kind: PermissionApplied", "watch.permission|gt: 4", 9, "is text"),
         ("watch.kind: PermissionApplied", "auditPayload.list.0: x", 9, "is no path of a record"),

@@ -4,6 +4,7 @@
 //! is not supported, a list that does not exist, a derived field that is not known are errors with file and line,
 //! never skipped, for a rule that silently never matches is worse than none.
 
+mod detections;
 mod document;
 mod error;
 mod examples;

@@ -101,6 +101,9 @@ fn check_item(key: &str, value: &Value, found: &mut Vec<Finding>) {
         && let Some(other) = value.as_str()
     {
         check_field(other, &mut wrong);
+        if other == Circumstance::Manual.name() {
+            wrong(format!("{other} cannot be compared with another field; ask for `{other}: 'true'` in a raise"));
+        }
     }
 }
 
