@@ -20,6 +20,7 @@ pub mod event;
 pub mod export;
 pub mod findings;
 pub mod lake;
+pub mod notify;
 pub mod report;
 pub mod rules;
 mod spelling;

@@ -2,6 +2,7 @@
 
 mod calendar;
 mod holidays;
+mod notify;
 mod period;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,9 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 pub use self::calendar::{Calendar, Days, Hours, Moment, Zone};
+pub use self::notify::{
+    Destination, NotifyConfiguration, RouteChoice, SlackDestination, SnsDestination, WebhookDestination,
+};
 pub use self::period::Period;
 use crate::digest;
 use crate::spelling::did_you_mean;
@@ -32,6 +36,9 @@ pub struct Configuration {
     pub lists: BTreeMap<String, ListOverlay>,
     /// When a change counts as done by hand.
     pub manual: ManualConfiguration,
+    /// Who is told what.
+    #[serde(skip_serializing)]
+    pub notify: NotifyConfiguration,
 }
 
 /// One entry of `calendar_of`: everything that it names must fit.
@@ -213,10 +220,11 @@ impl Configuration {
                 return Err(ConfigurationError(message));
             }
         }
-        Ok(())
+        self.notify.check().map_err(ConfigurationError)
     }
 
-    /// The first 128 bits of SHA-256 over the configuration with all defaults filled in, as 32 hexadecimal digits.
+    /// The first 128 bits of SHA-256 over the configuration with all defaults filled in, as 32 hexadecimal digits. Who is
+    /// told what is left out: nothing in the lake depends on it.
     #[must_use]
     pub fn hash(&self) -> String {
         let text = serde_json::to_string(self).unwrap_or_default();

@@ -1,0 +1,165 @@
+//! The part of the configuration that says who is told what.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Period, Zone};
+use crate::rules::{Level, Question};
+use crate::spelling::did_you_mean;
+
+/// Who is told what. Nothing of it changes the lake, so it is left out of the configuration's hash.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NotifyConfiguration {
+    /// Alerts whose last event is older are not told one by one; one summary says that they are there.
+    pub max_age: Period,
+    /// How many alerts of one rule and window a destination is told one by one; past that, one message says how many.
+    pub storm: u32,
+    /// Where messages go, by a name of your own.
+    pub destinations: BTreeMap<String, Destination>,
+    /// Who is told what; an alert goes to the destinations of every entry that fits. Without any entry, everything that
+    /// notifies goes to every destination.
+    pub routes: Vec<RouteChoice>,
+}
+
+/// Hours.
+const MAX_AGE: u32 = 48;
+/// Ten alerts of one rule in a window of some hours are as many as anybody reads one by one.
+const STORM: u32 = 10;
+
+impl Default for NotifyConfiguration {
+    fn default() -> Self {
+        Self { max_age: Period::hours(MAX_AGE), storm: STORM, destinations: BTreeMap::new(), routes: Vec::new() }
+    }
+}
+
+/// One destination: exactly one of `slack`, `sns` and `webhook`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Destination {
+    /// A Slack channel, by its incoming webhook.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slack: Option<SlackDestination>,
+    /// An SNS topic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sns: Option<SnsDestination>,
+    /// Anything else that takes JSON over HTTP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<WebhookDestination>,
+    /// The time zone that its readers live in; UTC without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<Zone>,
+}
+
+/// A Slack channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SlackDestination {
+    /// Where the URL of the incoming webhook is kept, which is a secret: `secretsmanager:NAME` or `ssm:NAME`.
+    pub url_from: String,
+}
+
+/// An SNS topic.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SnsDestination {
+    /// The topic's ARN.
+    pub topic: String,
+}
+
+/// An HTTP endpoint that takes JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookDestination {
+    /// Its URL.
+    pub url: String,
+    /// Where the secret that messages are signed with is kept: `secretsmanager:NAME` or `ssm:NAME`.
+    pub secret_from: String,
+}
+
+/// One entry of `routes`: everything that it names must fit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RouteChoice {
+    /// The destinations' names.
+    pub to: Vec<String>,
+    /// Only alerts of this level or above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<Level>,
+    /// Only alerts of rules that answer one of these questions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub questions: Vec<Question>,
+    /// Only alerts of these rules, by name or id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<String>,
+}
+
+/// The places that a secret may be kept in, as `url_from` and `secret_from` name them.
+const SECRET_STORES: [&str; 2] = ["secretsmanager:", "ssm:"];
+
+impl NotifyConfiguration {
+    /// The destinations of an alert, by name.
+    pub fn destinations_of<'n>(
+        &'n self,
+        level: Level,
+        question: Question,
+        rule: &[&str],
+    ) -> impl Iterator<Item = (&'n str, &'n Destination)> {
+        let fits = |choice: &RouteChoice| {
+            choice.level.is_none_or(|least| level >= least)
+                && (choice.questions.is_empty() || choice.questions.contains(&question))
+                && (choice.rules.is_empty() || choice.rules.iter().any(|named| rule.contains(&named.as_str())))
+        };
+        let choices: Vec<&RouteChoice> = self.routes.iter().filter(|choice| fits(choice)).collect();
+        let everybody = self.routes.is_empty();
+        let is_named = move |name: &str| everybody || choices.iter().any(|choice| choice.to.iter().any(|to| to == name));
+        self.destinations
+            .iter()
+            .filter(move |(name, _)| is_named(name))
+            .map(|(name, destination)| (name.as_str(), destination))
+    }
+
+    /// Every name that is used must be there, and every destination must be one.
+    pub(super) fn check(&self) -> Result<(), String> {
+        if self.storm == 0 {
+            return Err("notify.storm: at least 1".to_owned());
+        }
+        for (name, destination) in &self.destinations {
+            let key = format!("notify.destinations.{name}");
+            if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
+                return Err(format!("{key}: a name has letters, digits, - and _ only; it becomes part of file names"));
+            }
+            let Destination { slack, sns, webhook, .. } = destination;
+            if [slack.is_some(), sns.is_some(), webhook.is_some()].iter().filter(|is| **is).count() != 1 {
+                return Err(format!("{key}: say exactly one of slack, sns and webhook"));
+            }
+            let secrets = [
+                slack.as_ref().map(|slack| ("slack.url_from", &slack.url_from)),
+                webhook.as_ref().map(|webhook| ("webhook.secret_from", &webhook.secret_from)),
+            ];
+            for (part, place) in secrets.into_iter().flatten() {
+                if !SECRET_STORES.iter().any(|store| place.strip_prefix(store).is_some_and(|name| !name.is_empty())) {
+                    return Err(format!("{key}.{part}: write secretsmanager:NAME or ssm:NAME, never the secret itself"));
+                }
+            }
+            if let Some(topic) = sns.as_ref().map(|sns| &sns.topic).filter(|topic| !topic.starts_with("arn:")) {
+                return Err(format!("{key}.sns.topic: {topic} is no ARN"));
+            }
+            if let Some(webhook) = webhook
+                && !["https://", "http://"].iter().any(|scheme| webhook.url.starts_with(scheme))
+            {
+                return Err(format!("{key}.webhook.url: it begins with https:// (or http:// within your network)"));
+            }
+        }
+        for (number, choice) in (1..).zip(&self.routes) {
+            for name in &choice.to {
+                if !self.destinations.contains_key(name) {
+                    let hint = did_you_mean(name, self.destinations.keys().map(String::as_str));
+                    return Err(format!("notify.routes, entry {number}: there is no destination {name}{hint}"));
+                }
+            }
+        }
+        Ok(())
+    }
+}
