@@ -503,7 +503,7 @@ fn files_of(content: &[u8], bounds: Bounds) -> BTreeMap<(Area, String), Vec<u8>>
     let export = TestExport::new(&uri(0), content);
     let bounded = Context { bounds, ..context(&PACK) };
     let findings = classify(export.source(), content, &bounded, &mut |_| {}).unwrap();
-    let files = findings.into_files().unwrap().map(|file| {
+    let files = findings.into_files(&mut |_| ()).unwrap().map(|file| {
         let mut file = file.unwrap();
         let mut content = Vec::new();
         std::io::Read::read_to_end(&mut file.blob.reader().unwrap(), &mut content).unwrap();

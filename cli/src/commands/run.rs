@@ -101,7 +101,7 @@ impl Work<'_> {
         loop {
             let next = lock(&self.queue).pop_front();
             let Some(export) = next else { return };
-            let outcome = self.lake.commit(export, &self.context, self.again, &mut |_| self.bar.tick()).await;
+            let outcome = self.lake.commit(export, &self.context, self.again, None, &mut |_| self.bar.tick()).await;
             let mut done = lock(&self.done);
             let note = |reason: String| (export.path().display().to_string(), reason);
             match outcome {

@@ -124,4 +124,32 @@ impl Alert {
         }
         found
     }
+
+    /// The values of the alert key, and what else the events are about.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let values: Vec<String> = self.folded.key.iter().filter_map(|(field, _)| self.key_text(field)).collect();
+        let matter = self.subject_matter();
+        if matter.is_empty() {
+            values.join(" → ")
+        } else {
+            format!("{}: {}", values.join(" → "), matter.join(", "))
+        }
+    }
+
+    /// How the attempts ended, where none of the examples succeeded: a rule on a change takes those, too.
+    #[must_use]
+    pub fn unusual_status(&self) -> Option<String> {
+        let statuses: Option<Vec<String>> = self.folded.examples.iter().map(Example::unusual_status).collect();
+        statuses?.into_iter().next()
+    }
+}
+
+impl Example {
+    /// How the event ended, if it did not succeed.
+    #[must_use]
+    pub fn unusual_status(&self) -> Option<String> {
+        let record = Record::parse(self.record.get().as_bytes()).ok()?;
+        Event::of(&record).field(Field::Status).first().filter(|status| *status != "SUCCESS").map(ToString::to_string)
+    }
 }

@@ -86,7 +86,7 @@ pub struct Contribution {
 }
 
 /// What a grant comes to if no approved request stands behind it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnlessApproved {
     /// What the request must be about
     pub grant: Grant,

@@ -105,15 +105,16 @@ impl NotifyConfiguration {
         level: Level,
         question: Question,
         rule: &[&str],
-    ) -> impl Iterator<Item = (&'n str, &'n Destination)> {
+    ) -> impl Iterator<Item = (&'n str, &'n Destination)> + use<'n> {
         let fits = |choice: &RouteChoice| {
             choice.level.is_none_or(|least| level >= least)
                 && (choice.questions.is_empty() || choice.questions.contains(&question))
                 && (choice.rules.is_empty() || choice.rules.iter().any(|named| rule.contains(&named.as_str())))
         };
-        let choices: Vec<&RouteChoice> = self.routes.iter().filter(|choice| fits(choice)).collect();
+        let choices: Vec<&'n RouteChoice> = self.routes.iter().filter(|choice| fits(choice)).collect();
         let everybody = self.routes.is_empty();
-        let is_named = move |name: &str| everybody || choices.iter().any(|choice| choice.to.iter().any(|to| to == name));
+        let is_named =
+            move |name: &str| everybody || choices.iter().any(|choice| choice.to.iter().any(|to| to == name));
         self.destinations
             .iter()
             .filter(move |(name, _)| is_named(name))
@@ -140,7 +141,9 @@ impl NotifyConfiguration {
             ];
             for (part, place) in secrets.into_iter().flatten() {
                 if !SECRET_STORES.iter().any(|store| place.strip_prefix(store).is_some_and(|name| !name.is_empty())) {
-                    return Err(format!("{key}.{part}: write secretsmanager:NAME or ssm:NAME, never the secret itself"));
+                    return Err(format!(
+                        "{key}.{part}: write secretsmanager:NAME or ssm:NAME, never the secret itself"
+                    ));
                 }
             }
             if let Some(topic) = sns.as_ref().map(|sns| &sns.topic).filter(|topic| !topic.starts_with("arn:")) {

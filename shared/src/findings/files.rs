@@ -15,7 +15,7 @@ use super::classify::Findings;
 use super::fold_map::{Fold, Merge};
 use super::ledger::{self, Ledger, Rows};
 use super::rollup::RollupKey;
-use crate::alerts::{AlertId, ApprovalKey};
+use crate::alerts::{AlertId, ApprovalKey, Contribution};
 
 /// The part of the lake that a file belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,7 +45,7 @@ pub struct FindingsFile {
     pub blob: Blob,
 }
 
-type Files = Box<dyn Iterator<Item = Result<FindingsFile, ArrowError>> + Send>;
+type Files<'v> = Box<dyn Iterator<Item = Result<FindingsFile, ArrowError>> + Send + 'v>;
 
 impl Findings {
     /// Areas and dates of all files that [`Self::into_files`] will yield, in its order.
@@ -65,18 +65,28 @@ impl Findings {
         planned
     }
 
-    /// The files, each made when it is asked for.
+    /// The files, each made when it is asked for. `visit` is shown every contribution to an alert as it is written.
     ///
     /// # Errors
     /// Those of the temporary files, here and from the iterator.
-    pub fn into_files(self) -> Result<Files, ArrowError> {
+    pub fn into_files<'v>(self, visit: &'v mut (dyn FnMut(&Contribution) + Send)) -> Result<Files<'v>, ArrowError> {
         let Findings { ledgers, rollups, contributions, approvals, quarantine, .. } = self;
         let ledgers = ledgers.into_iter().flat_map(ledger_files);
         let rollups = RollupFiles { entries: rollups.into_sorted()?, next: None };
-        let alerts =
-            LineFiles { area: Area::Alerts, date: AlertId::date, entries: contributions.into_sorted()?, next: None };
-        let approvals =
-            LineFiles { area: Area::Approvals, date: ApprovalKey::date, entries: approvals.into_sorted()?, next: None };
+        let alerts = LineFiles {
+            area: Area::Alerts,
+            date: AlertId::date,
+            entries: contributions.into_sorted()?,
+            next: None,
+            visit: Box::new(visit),
+        };
+        let approvals = LineFiles {
+            area: Area::Approvals,
+            date: ApprovalKey::date,
+            entries: approvals.into_sorted()?,
+            next: None,
+            visit: Box::new(|_| ()),
+        };
         let quarantine = (!quarantine.is_empty()).then(|| {
             let (blob, rows) = quarantine.finish();
             Ok(FindingsFile { area: Area::Quarantine, date: None, rows, blob })
@@ -164,14 +174,16 @@ fn rollup_batch(schema: &SchemaRef, entries: &[(RollupKey, u64)]) -> Result<Reco
 }
 
 /// One file per date, with a JSON object for each entry; entries come in the order of their dates.
-struct LineFiles<K, V> {
+struct LineFiles<'v, K, V> {
     area: Area,
     date: fn(&K) -> NaiveDate,
     entries: Merge<K, V>,
     next: Option<(K, V)>,
+    /// Shown every entry that is written
+    visit: Box<dyn FnMut(&V) + Send + 'v>,
 }
 
-impl<K: Ord + DeserializeOwned, V: Fold> LineFiles<K, V> {
+impl<K: Ord + DeserializeOwned, V: Fold> LineFiles<'_, K, V> {
     fn file(&mut self) -> io::Result<Option<FindingsFile>> {
         let mut out = BlobWriter::new();
         let (mut date, mut rows) = (None, 0);
@@ -184,6 +196,7 @@ impl<K: Ord + DeserializeOwned, V: Fold> LineFiles<K, V> {
                 Some((key, value)) if date.is_none_or(|date| date == (self.date)(&key)) => {
                     date = Some((self.date)(&key));
                     rows += 1;
+                    (self.visit)(&value);
                     serde_json::to_writer(&mut out, &value)?;
                     out.write_all(b"\n")?;
                 }
@@ -197,7 +210,7 @@ impl<K: Ord + DeserializeOwned, V: Fold> LineFiles<K, V> {
     }
 }
 
-impl<K: Ord + DeserializeOwned, V: Fold> Iterator for LineFiles<K, V> {
+impl<K: Ord + DeserializeOwned, V: Fold> Iterator for LineFiles<'_, K, V> {
     type Item = Result<FindingsFile, ArrowError>;
 
     fn next(&mut self) -> Option<Self::Item> {

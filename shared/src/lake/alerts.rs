@@ -6,9 +6,9 @@ use std::ops::RangeBounds;
 use chrono::NaiveDate;
 use serde::de::DeserializeOwned;
 
-use super::manifest::read_manifests;
+use super::manifest::{Manifest, read_manifests};
 use super::names;
-use super::store::{Store, StoreError};
+use super::store::{Entry, Store, StoreError};
 use crate::alerts::{Alert, AlertId, Approval, Approvals, Contribution};
 
 /// Alerts cannot be read.
@@ -68,6 +68,26 @@ pub async fn read_alert(store: &impl Store, id: &AlertId) -> Result<Option<Alert
     let Some(folded) = Alert::fold(contributions).remove(id) else { return Ok(None) };
     let approvals = committed.approvals_for(store, [&folded]).await?;
     Ok(Some(Alert::of(folded, &approvals)))
+}
+
+/// The approvals of some dates, of every export that is committed. Unlike the functions above it looks only at the
+/// manifests of exports that have some, so that it is quick in a large lake.
+///
+/// # Errors
+/// [`ReadError`]
+pub async fn read_approvals(store: &impl Store, first: NaiveDate, last: NaiveDate) -> Result<Approvals, ReadError> {
+    let mut approvals: Vec<Approval> = Vec::new();
+    for date in first.iter_days().take_while(|date| *date <= last) {
+        for Entry { name, .. } in store.list(&names::approvals_of(date)).await? {
+            let Some(source) = names::source_of(&name) else { continue };
+            let Some(stored) = store.get(&names::manifest_named(source)).await? else { continue };
+            let names_it = |manifest: Manifest| manifest.files.iter().any(|file| file.name == name);
+            if serde_json::from_slice(&stored.content).is_ok_and(names_it) {
+                approvals.extend(read_lines::<Approval>(store, &name).await?);
+            }
+        }
+    }
+    Ok(Approvals::new(approvals))
 }
 
 /// The files that manifests name, by date.

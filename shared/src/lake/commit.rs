@@ -5,9 +5,10 @@
 //! 3. Classify.
 //! 4. Enter every file that will be written or removed in the lease.
 //! 5. Write the files under their names.
-//! 6. Write the manifest, if it is still the former one: the commit point.
-//! 7. Remove what was touched and is not in the new manifest.
-//! 8. Give the lease back.
+//! 6. Where people are to be told: leave in the outbox what the commit will have to tell.
+//! 7. Write the manifest, if it is still the former one: the commit point.
+//! 8. Remove what was touched and is not in the new manifest.
+//! 9. Give the lease back.
 //!
 //! After a crash the lease is still there and names what may have been touched; the next attempt takes it over, writes
 //! the same bytes under the same names, and cleans up.
@@ -25,8 +26,9 @@ use super::manifest::{CommittedFile, Manifest, VERSION};
 use super::names;
 use super::store::{Condition, ETag, Store, StoreError, Written};
 use crate::RELEASE;
+use crate::alerts::Contribution;
 use crate::export::{Ending, Source};
-use crate::findings::{ClassifyError, Context, Findings, classify};
+use crate::findings::{Blob, ClassifyError, Context, Findings, classify};
 
 /// The version of an export's content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +47,14 @@ pub trait OpenExport: Sync {
     fn version(&self) -> impl Future<Output = io::Result<Option<Version>>> + Send;
     /// Its bytes from the beginning.
     fn open(&self) -> impl Future<Output = io::Result<Box<dyn Read + Send>>> + Send;
+}
+
+/// Puts together what a commit has to tell.
+pub trait Announce: Send {
+    /// Is shown every contribution to an alert as it is written.
+    fn take(&mut self, contribution: &Contribution);
+    /// What to leave in the outbox; none if there is nothing to tell.
+    fn entry(&mut self, manifest: &Manifest) -> Option<Vec<u8>>;
 }
 
 /// What became of an export.
@@ -114,6 +124,7 @@ pub struct Lake<'l, S> {
 
 impl<S: Store> Lake<'_, S> {
     /// Commits an export, unless it is committed already in this version. With `again` it is classified all the same.
+    /// With `announce`, what it has to tell is left in the outbox; without, nobody is told.
     ///
     /// Classifying takes the calling thread: run one commit per thread.
     ///
@@ -124,6 +135,7 @@ impl<S: Store> Lake<'_, S> {
         export: &impl OpenExport,
         context: &Context<'_>,
         again: bool,
+        announce: Option<&mut (dyn Announce + '_)>,
         progress: &mut (dyn FnMut(u64) + Send),
     ) -> Result<Outcome, CommitError> {
         let source = export.source();
@@ -162,7 +174,7 @@ impl<S: Store> Lake<'_, S> {
         let former_files = former.iter().flat_map(|(manifest, _)| manifest.file_names());
         let planned = findings.planned_files().into_iter().map(|(area, date)| names::file(area, date, &source.id));
         lease.plan(planned.chain(former_files).collect::<Vec<_>>(), self.clock.now()).await?;
-        let manifest = self.write_files(source, &version, findings, context, &mut lease).await?;
+        let manifest = self.write_files(source, &version, findings, context, &mut lease, announce).await?;
 
         let condition = former.map_or(Condition::Absent, |(_, etag)| Condition::Matches(etag));
         lease.keep(self.clock.now()).await?;
@@ -215,6 +227,7 @@ impl<S: Store> Lake<'_, S> {
         findings: Findings,
         context: &Context<'_>,
         lease: &mut Lease<'_, S>,
+        mut announce: Option<&mut (dyn Announce + '_)>,
     ) -> Result<Manifest, CommitError> {
         let mut manifest = Manifest {
             etag: version.etag.clone(),
@@ -230,7 +243,12 @@ impl<S: Store> Lake<'_, S> {
             counts: findings.counts,
             ..Manifest::nothing(source)
         };
-        for file in findings.into_files()? {
+        let mut visit = |contribution: &Contribution| {
+            if let Some(announce) = announce.as_deref_mut() {
+                announce.take(contribution);
+            }
+        };
+        for file in findings.into_files(&mut visit)? {
             let mut file = file?;
             let name = names::file(file.area, file.date, &source.id);
             lease.keep(self.clock.now()).await?;
@@ -239,7 +257,14 @@ impl<S: Store> Lake<'_, S> {
             manifest.files.push(CommittedFile { name, rows: file.rows, bytes, sha256 });
         }
         manifest.files.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(manifest.sealed())
+        let manifest = manifest.sealed();
+        if let Some(entry) = announce.and_then(|announce| announce.entry(&manifest)) {
+            let Manifest { etag, pack, configuration, release, .. } = &manifest;
+            let name = names::outbox(&source.id, &[etag, pack, configuration, release]);
+            lease.keep(self.clock.now()).await?;
+            self.store.put(&name, &mut Blob::of(&entry)).await?;
+        }
+        Ok(manifest)
     }
 }
 

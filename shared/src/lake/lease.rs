@@ -6,6 +6,7 @@
 //! surely its own.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -23,10 +24,17 @@ const MARGIN: TimeDelta = TimeDelta::minutes(1);
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct LeaseRecord {
     holder: String,
+    /// Which of its holder's attempts this is, so that no two leases are ever alike: a store that lost its answer to a
+    /// conditional write tells by the content whether the write was its own.
+    #[serde(default)]
+    attempt: u64,
     expires: DateTime<Utc>,
     /// Every file that this or an earlier, unfinished attempt may have written or has yet to remove.
     touched: BTreeSet<String>,
 }
+
+/// Attempts of this process so far.
+static ATTEMPTS: AtomicU64 = AtomicU64::new(0);
 
 /// The lease on an export, held.
 pub(super) struct Lease<'s, S> {
@@ -58,8 +66,10 @@ impl<'s, S: Store> Lease<'s, S> {
     /// Asks for the lease on an export. An expired lease, and one whose holder is gone, is taken over.
     pub(super) async fn ask(store: &'s S, source: &SourceId, now: DateTime<Utc>) -> Result<Asked<'s, S>, StoreError> {
         let name = names::lease(source);
+        let attempt = ATTEMPTS.fetch_add(1, Ordering::Relaxed);
         loop {
-            let mut record = LeaseRecord { holder: store.holder(), expires: now + DURATION, touched: BTreeSet::new() };
+            let (holder, touched) = (store.holder(), BTreeSet::new());
+            let mut record = LeaseRecord { holder, attempt, expires: now + DURATION, touched };
             let condition = match store.get(&name).await? {
                 None => Condition::Absent,
                 Some(stored) => {

@@ -15,9 +15,9 @@ pub mod names;
 mod store;
 mod verify;
 
-pub use alerts::{ReadError, read_alert, visit_alerts};
+pub use alerts::{ReadError, read_alert, read_approvals, visit_alerts};
 pub use clock::{Clock, SystemClock};
-pub use commit::{CommitError, Lake, OpenExport, Outcome, Version};
+pub use commit::{Announce, CommitError, Lake, OpenExport, Outcome, Version};
 pub use directory::DirectoryStore;
 pub use local_export::LocalExport;
 pub use manifest::{CommittedFile, Manifest, dates, read_manifests};

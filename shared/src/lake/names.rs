@@ -11,10 +11,24 @@
 //! quarantine/<source>.ndjson                       lines that could not be read
 //! ```
 //!
+//! That is what the exports became. Apart from it stands what people were told, which is history:
+//!
+//! ```text
+//! outbox/<source>-<commit>.json                    what a commit has yet to tell; gone when it is told
+//! outbox/notice-<alert>.json                       what the watcher has yet to tell of its own work
+//! notices/date=YYYY-MM-DD/<alert>.json             what the watcher told of its own work
+//! deliveries/date=YYYY-MM-DD/<rule>/<HHMM>/<destination>.json
+//!                                                  the alerts of a rule and window (by its beginning) to a destination
+//! deliveries/date=YYYY-MM-DD/late/<destination>.json
+//!                                                  the summary of old alerts that were found on a day
+//! ```
+//!
 //! Dates are UTC. `date=` is Hive's way of partitioning, which Athena, DuckDB and Spark read as a column.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 
+use crate::alerts::AlertId;
+use crate::digest;
 use crate::export::SourceId;
 use crate::findings::Area;
 
@@ -26,12 +40,24 @@ pub const LEASES: &str = "leases/";
 pub const ALERTS: &str = "alerts/";
 /// The folder of approved requests.
 pub const APPROVALS: &str = "approvals/";
+/// The folder of what has yet to be told.
+pub const OUTBOX: &str = "outbox/";
+/// The folder of what the watcher told of its own work.
+pub const NOTICES: &str = "notices/";
+/// The folder of delivery records.
+pub const DELIVERIES: &str = "deliveries/";
 /// The folders of files that manifests name.
 pub const DATA: [&str; 5] = ["ledger/", "rollups/", ALERTS, APPROVALS, "quarantine/"];
 
 /// The manifest of an export.
 #[must_use]
 pub fn manifest(source: &SourceId) -> String {
+    manifest_named(source.as_str())
+}
+
+/// The manifest of the export whose files bear this stem.
+#[must_use]
+pub fn manifest_named(source: &str) -> String {
     format!("{MANIFESTS}{source}.json")
 }
 
@@ -61,11 +87,59 @@ pub fn alerts_of(date: NaiveDate) -> String {
     format!("{ALERTS}date={}/", date.format("%Y-%m-%d"))
 }
 
+/// The folder of the approvals of a date.
+#[must_use]
+pub fn approvals_of(date: NaiveDate) -> String {
+    format!("{APPROVALS}date={}/", date.format("%Y-%m-%d"))
+}
+
+/// What the entries of an export in the outbox begin with.
+#[must_use]
+pub fn outbox_of(source: &SourceId) -> String {
+    format!("{OUTBOX}{source}-")
+}
+
+/// What a commit of an export has yet to tell, by everything that its manifest depends on: removing the entry of one
+/// commit never removes that of another.
+#[must_use]
+pub fn outbox(source: &SourceId, commit: &[&str]) -> String {
+    format!("{}{}.json", outbox_of(source), digest::short(commit.join("\n").as_bytes()))
+}
+
+/// What a notice has yet to tell.
+#[must_use]
+pub fn outbox_notice(alert: &AlertId) -> String {
+    format!("{OUTBOX}notice-{alert}.json")
+}
+
+/// A notice.
+#[must_use]
+pub fn notice(alert: &AlertId) -> String {
+    format!("{NOTICES}date={}/{alert}.json", alert.date().format("%Y-%m-%d"))
+}
+
+/// The delivery records of a rule and window.
+#[must_use]
+pub fn deliveries_of(rule: &str, window_start: DateTime<Utc>) -> String {
+    format!("{DELIVERIES}date={}/{rule}/{}/", window_start.format("%Y-%m-%d"), window_start.format("%H%M"))
+}
+
+/// The delivery records of the summaries of a day.
+#[must_use]
+pub fn late_deliveries_of(day: NaiveDate) -> String {
+    format!("{DELIVERIES}date={}/late/", day.format("%Y-%m-%d"))
+}
+
 /// Whether a name is one that [`file()`] gives to a file of this source.
 #[must_use]
 pub fn is_of(name: &str, source: &SourceId) -> bool {
-    let stem = name.rsplit('/').next().and_then(|last| last.split_once('.')).map(|(stem, _)| stem);
-    DATA.iter().any(|folder| name.starts_with(folder)) && stem == Some(source.as_str())
+    DATA.iter().any(|folder| name.starts_with(folder)) && source_of(name) == Some(source.as_str())
+}
+
+/// The source whose file this is: the stem of its name.
+#[must_use]
+pub fn source_of(name: &str) -> Option<&str> {
+    name.rsplit('/').next().and_then(|last| last.split_once('.')).map(|(stem, _)| stem)
 }
 
 /// The date in a name, if it has one.

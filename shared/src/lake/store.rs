@@ -60,7 +60,7 @@ pub struct StoreError {
 }
 
 impl StoreError {
-    pub(super) fn new(operation: &'static str, name: &str, reason: impl fmt::Display) -> Self {
+    pub(crate) fn new(operation: &'static str, name: &str, reason: impl fmt::Display) -> Self {
         Self { operation, name: name.to_owned(), reason: reason.to_string() }
     }
 }

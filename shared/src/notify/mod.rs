@@ -1,11 +1,22 @@
 //! From an alert to the people concerned: what is said, in which form, to which destination, and the record that says
 //! whether it was.
 //!
-//! [`Message`] is what is said, before any form. `render` gives it the form of a destination and is pure; `senders`
-//! hand it over. What was handed over, and what has yet to be, stands in delivery records in the lake.
+//! [`Announcer`] puts together what an export has to tell while its findings are written; it is left in the lake's outbox
+//! before the manifest. [`Office`] delivers what the outbox holds, by the records of [`Book`]. [`Message`] is what is
+//! said, before any form; [`Messenger`] hands it over.
 
+mod announcement;
+mod book;
+mod compose;
+mod deliver;
 mod message;
 mod messenger;
+mod notice;
+mod open_book;
 
+pub use announcement::{Announcement, Announcer, Candidate, Commit, Late, RuleWindow, Settled, Surplus};
+pub use book::{Book, Claim, Delivery, Folded, Item, State};
+pub use deliver::{DeliverError, Office, Tally};
 pub use message::{Fact, Kind, Message, Place};
 pub use messenger::{Messenger, Sent};
+pub use notice::{Notice, read_notice};

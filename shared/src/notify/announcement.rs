@@ -1,0 +1,258 @@
+//! What one export has to tell: put together while its findings are written, and left in the outbox before its manifest,
+//! so that nothing that was committed goes untold.
+//!
+//! Alerts about recent events are kept as messages, ready to be sent. Of those about old ones only numbers are kept: a
+//! first export of ninety days must not interrupt anybody a thousand times.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::compose;
+use super::message::Message;
+use crate::alerts::{AlertId, Approvals, Contribution, UnlessApproved};
+use crate::config::NotifyConfiguration;
+use crate::lake::{Announce, Manifest};
+use crate::rules::{Level, Pack, Question, Route};
+
+/// Of one rule and window, this many alerts are kept as messages; of further ones only the number is. A destination is
+/// told far fewer one by one.
+const KEPT: usize = 100;
+
+/// Everything that one export, or the watcher itself, has to tell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Announcement {
+    /// The commit that it belongs to; none for what the watcher says of its own work
+    pub commit: Option<Commit>,
+    /// When it was written
+    pub written: DateTime<Utc>,
+    /// Alerts to be told one by one, the gravest first
+    pub candidates: Vec<Candidate>,
+    /// How many more there are, by rule and window
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub surplus: Vec<Surplus>,
+    /// Alerts that are told in one summary
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub late: Vec<Late>,
+}
+
+/// A commit, by what makes its manifest what it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commit {
+    /// The export's address
+    pub uri: String,
+    /// The name of its manifest
+    pub manifest: String,
+    /// The version of its content
+    pub etag: String,
+    /// The pack's hash
+    pub pack: String,
+    /// The configuration's hash
+    pub configuration: String,
+    /// The release
+    pub release: String,
+}
+
+impl Commit {
+    /// The commit that a manifest stands for.
+    #[must_use]
+    pub fn of(manifest: &Manifest) -> Self {
+        Self {
+            uri: manifest.uri.clone(),
+            manifest: crate::lake::names::manifest(&manifest.source),
+            etag: manifest.etag.clone(),
+            pack: manifest.pack.clone(),
+            configuration: manifest.configuration.clone(),
+            release: manifest.release.clone(),
+        }
+    }
+}
+
+/// A rule and a window: what deliveries are counted by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RuleWindow {
+    /// The rule's id
+    pub rule: String,
+    /// When the window begins
+    pub start: DateTime<Utc>,
+}
+
+/// An alert that may have to be told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// The alert
+    pub alert: AlertId,
+    /// Its rule and window
+    pub of: RuleWindow,
+    /// What is said of it, should nobody have approved any of its grants
+    pub message: Message,
+    /// What it comes to without its open grants
+    pub settled: Settled,
+    /// Its grants behind which an approved request may stand, in whatever export
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open: Vec<UnlessApproved>,
+}
+
+/// What an alert comes to whatever was approved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settled {
+    /// The level
+    pub level: Level,
+    /// The route
+    pub route: Route,
+    /// Why it was raised
+    pub raised: Vec<String>,
+}
+
+impl Candidate {
+    /// The message as it is to be sent, given all approvals; none if it is for the dashboard only.
+    #[must_use]
+    pub fn judged(&self, approvals: &Approvals) -> Option<Message> {
+        let Settled { mut level, mut route, raised } = self.settled.clone();
+        let mut why = raised;
+        for open in self.open.iter().filter(|open| approvals.behind(&open.grant).is_none()) {
+            level = level.max(open.level);
+            route = route.max(open.route);
+            why.extend(open.raised.iter().cloned());
+        }
+        why.sort();
+        why.dedup();
+        (route > Route::Dashboard).then(|| Message { level, route, why, ..self.message.clone() })
+    }
+}
+
+/// Alerts of one rule and window beyond those that are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Surplus {
+    /// The rule and window
+    pub of: RuleWindow,
+    /// How many
+    pub alerts: u64,
+}
+
+/// Alerts of one rule and level about old events.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Late {
+    /// The rule's id
+    pub rule: String,
+    /// The rule's name
+    pub rule_name: String,
+    /// What it says happened
+    pub title: String,
+    /// The question it answers
+    pub question: Question,
+    /// The level
+    pub level: Level,
+    /// How many alerts
+    pub alerts: u64,
+    /// Of those, how many fall away should an approved request stand behind their grants
+    pub open: u64,
+    /// The first event's time
+    pub first: Option<DateTime<Utc>>,
+    /// The last event's time
+    pub last: Option<DateTime<Utc>>,
+    /// One of them
+    pub example: AlertId,
+}
+
+/// Puts an announcement together while the findings of an export are written.
+pub struct Announcer<'a> {
+    pack: &'a Pack,
+    lake: &'a str,
+    uri: &'a str,
+    written: DateTime<Utc>,
+    max_age: TimeDelta,
+    candidates: BTreeMap<RuleWindow, Vec<Candidate>>,
+    surplus: BTreeMap<RuleWindow, u64>,
+    late: BTreeMap<(String, Level), Late>,
+}
+
+impl<'a> Announcer<'a> {
+    /// For an export at `uri`, into the lake at the address `lake`, at this time.
+    #[must_use]
+    pub fn new(
+        pack: &'a Pack,
+        notify: &NotifyConfiguration,
+        lake: &'a str,
+        uri: &'a str,
+        written: DateTime<Utc>,
+    ) -> Self {
+        let (candidates, surplus, late) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { pack, lake, uri, written, max_age: notify.max_age.delta(), candidates, surplus, late }
+    }
+
+    fn take_late(&mut self, contribution: &Contribution, level: Level) {
+        let is_open = u64::from(contribution.route == Route::Dashboard);
+        let late = self.late.entry((contribution.rule.clone(), level)).or_insert_with(|| Late {
+            rule: contribution.rule.clone(),
+            rule_name: contribution.rule_name.clone(),
+            title: contribution.title.clone(),
+            question: contribution.question,
+            level,
+            alerts: 0,
+            open: 0,
+            first: contribution.first,
+            last: contribution.last,
+            example: contribution.alert.clone(),
+        });
+        late.alerts += 1;
+        late.open += is_open;
+        late.first = late.first.into_iter().chain(contribution.first).min();
+        late.last = late.last.max(contribution.last);
+    }
+}
+
+impl Announce for Announcer<'_> {
+    fn take(&mut self, contribution: &Contribution) {
+        let open = contribution.unless_approved.values();
+        let route = open.clone().map(|open| open.route).fold(contribution.route, Ord::max);
+        if route == Route::Dashboard {
+            return;
+        }
+        // An event without a readable time is no news that should wake anybody.
+        if contribution.last.is_none_or(|last| last < self.written - self.max_age) {
+            let level = open.map(|open| open.level).fold(contribution.level, Ord::max);
+            return self.take_late(contribution, level);
+        }
+        let of = RuleWindow { rule: contribution.rule.clone(), start: contribution.window_start };
+        let kept = self.candidates.entry(of.clone()).or_default();
+        if kept.len() == KEPT {
+            *self.surplus.entry(of).or_default() += 1;
+            return;
+        }
+        let rule = self.pack.rule(&contribution.rule);
+        kept.push(Candidate {
+            alert: contribution.alert.clone(),
+            of,
+            message: compose::alert(contribution, rule, self.lake, self.uri),
+            settled: Settled {
+                level: contribution.level,
+                route: contribution.route,
+                raised: contribution.raised.iter().cloned().collect(),
+            },
+            open: contribution.unless_approved.values().cloned().collect(),
+        });
+    }
+
+    fn entry(&mut self, manifest: &Manifest) -> Option<Vec<u8>> {
+        let mut candidates: Vec<_> = std::mem::take(&mut self.candidates).into_values().flatten().collect();
+        candidates.sort_by(|a, b| (b.message.level, &a.alert).cmp(&(a.message.level, &b.alert)));
+        let surplus = std::mem::take(&mut self.surplus).into_iter().map(|(of, alerts)| Surplus { of, alerts });
+        let announcement = Announcement {
+            commit: Some(Commit::of(manifest)),
+            written: self.written,
+            candidates,
+            surplus: surplus.collect(),
+            late: std::mem::take(&mut self.late).into_values().collect(),
+        };
+        let is_needed = !announcement.candidates.is_empty() || !announcement.late.is_empty();
+        is_needed.then(|| announcement.encode())
+    }
+}
+
+impl Announcement {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}

@@ -1,0 +1,305 @@
+//! The delivery record of one destination for one rule and window: what it was told, what it has yet to be told, and
+//! where that is not known. Pure: who reads and writes it in the lake is [`super::deliver`].
+//!
+//! One record holds all alerts of the rule and window, for two reasons: how many were told one by one is then decided in
+//! one conditional write, and an export with many alerts needs few of them.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::messenger::Sent;
+use crate::alerts::AlertId;
+
+/// How long a claim lasts: several times what one attempt may take, so that nobody takes over from a living sender.
+const CLAIM: TimeDelta = TimeDelta::minutes(2);
+/// The wait after the first attempt that failed; it doubles with each further one.
+const FIRST_WAIT: TimeDelta = TimeDelta::seconds(30);
+/// The longest wait between two attempts.
+const LONGEST_WAIT: TimeDelta = TimeDelta::hours(1);
+
+/// Where a delivery stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// An attempt failed; another one is due at `until`
+    Pending,
+    /// Somebody is at it, until `until` at most
+    Leased,
+    /// The destination took it, once
+    Sent,
+    /// The destination took it, and may have taken it before: that attempt's answer was lost
+    PossiblyRepeated,
+    /// The destination will never take it, or did not for too long
+    Rejected,
+}
+
+/// One alert, or one message about many, to one destination.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Where it stands
+    pub state: State,
+    /// Attempts so far, one that is under way included
+    pub attempts: u32,
+    /// When it was first claimed
+    pub since: DateTime<Utc>,
+    /// Until when it is leased, or when the next attempt is due; when it was settled
+    pub until: DateTime<Utc>,
+    /// Whose lease it is
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder: Option<String>,
+    /// Whether the destination may have taken an earlier attempt
+    #[serde(default)]
+    pub in_doubt: bool,
+    /// What the last attempt that failed came to
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The destination's name for it
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+}
+
+/// A message about many alerts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Folded {
+    /// How many alerts it speaks of
+    pub alerts: u64,
+    /// Its delivery
+    pub delivery: Delivery,
+}
+
+/// What a destination was told of one rule and window.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Book {
+    /// Alerts that are told one by one
+    pub alerts: BTreeMap<AlertId, Delivery>,
+    /// The message about those beyond, or about old ones
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folded: Option<Folded>,
+}
+
+/// What a delivery is entered under.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Item {
+    /// An alert of its own
+    Alert(AlertId),
+    /// The message about so many alerts
+    Folded(u64),
+}
+
+/// What became of asking to send an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// It is to be sent now, by whoever asked
+    Send {
+        /// Whether the destination may have it already
+        possibly_repeated: bool,
+    },
+    /// Nothing is left to do
+    Settled,
+    /// Somebody else is at it, or the next attempt is not due before then
+    Later(DateTime<Utc>),
+    /// It is told in the message about many
+    Folded,
+}
+
+impl Book {
+    /// Asks to send an item as `holder`. At most `most` alerts are told one by one.
+    pub fn claim(&mut self, item: &Item, most: u32, holder: &str, now: DateTime<Utc>) -> Claim {
+        let is_full = self.alerts.len() >= usize::try_from(most).unwrap_or(usize::MAX);
+        let delivery = match item {
+            Item::Alert(alert) if self.alerts.contains_key(alert) => self.alerts.get_mut(alert),
+            Item::Alert(_) if is_full => return Claim::Folded,
+            Item::Alert(alert) => Some(self.alerts.entry(alert.clone()).or_insert_with(|| Delivery::new(now))),
+            Item::Folded(alerts) => {
+                let folded =
+                    self.folded.get_or_insert_with(|| Folded { alerts: *alerts, delivery: Delivery::new(now) });
+                Some(&mut folded.delivery)
+            }
+        };
+        delivery.map_or(Claim::Settled, |delivery| delivery.claim(holder, now))
+    }
+
+    /// Enters what became of an attempt. It is of no account once somebody else has taken the lease over.
+    pub fn settle(&mut self, item: &Item, sent: &Sent, holder: &str, give_up: TimeDelta, now: DateTime<Utc>) {
+        let delivery = match item {
+            Item::Alert(alert) => self.alerts.get_mut(alert),
+            Item::Folded(_) => self.folded.as_mut().map(|folded| &mut folded.delivery),
+        };
+        if let Some(delivery) = delivery.filter(|delivery| delivery.is_held_by(holder)) {
+            delivery.settle(sent, give_up, now);
+        }
+    }
+
+    /// How an item stands.
+    #[must_use]
+    pub fn delivery(&self, item: &Item) -> Option<&Delivery> {
+        match item {
+            Item::Alert(alert) => self.alerts.get(alert),
+            Item::Folded(_) => self.folded.as_ref().map(|folded| &folded.delivery),
+        }
+    }
+}
+
+impl Delivery {
+    fn new(now: DateTime<Utc>) -> Self {
+        let (holder, reason, reference) = (None, None, None);
+        Self { state: State::Pending, attempts: 0, since: now, until: now, holder, in_doubt: false, reason, reference }
+    }
+
+    fn is_held_by(&self, holder: &str) -> bool {
+        self.state == State::Leased && self.holder.as_deref() == Some(holder)
+    }
+
+    /// Whether nothing is left to do.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        matches!(self.state, State::Sent | State::PossiblyRepeated | State::Rejected)
+    }
+
+    fn claim(&mut self, holder: &str, now: DateTime<Utc>) -> Claim {
+        if self.is_settled() {
+            return Claim::Settled;
+        }
+        if self.until > now {
+            return Claim::Later(self.until);
+        }
+        // Whoever held the lease let it run out: it may or may not have sent.
+        self.in_doubt |= self.state == State::Leased;
+        self.state = State::Leased;
+        self.holder = Some(holder.to_owned());
+        self.attempts += 1;
+        self.until = now + CLAIM;
+        Claim::Send { possibly_repeated: self.in_doubt }
+    }
+
+    fn settle(&mut self, sent: &Sent, give_up: TimeDelta, now: DateTime<Utc>) {
+        self.holder = None;
+        self.until = now;
+        match sent {
+            Sent::Accepted { reference } => {
+                self.state = if self.in_doubt { State::PossiblyRepeated } else { State::Sent };
+                self.reference.clone_from(reference);
+                self.reason = None;
+            }
+            Sent::Rejected { reason } => {
+                self.state = State::Rejected;
+                self.reason = Some(reason.clone());
+            }
+            Sent::NotTaken { reason, retry_after } => self.put_off(reason, *retry_after, give_up, now),
+            Sent::Unknown { reason } => {
+                self.in_doubt = true;
+                self.put_off(reason, None, give_up, now);
+            }
+        }
+    }
+
+    fn put_off(&mut self, reason: &str, wait: Option<TimeDelta>, give_up: TimeDelta, now: DateTime<Utc>) {
+        self.reason = Some(reason.to_owned());
+        if now - self.since >= give_up {
+            self.state = State::Rejected;
+            return;
+        }
+        let doubled = FIRST_WAIT * 2_i32.pow(self.attempts.saturating_sub(1).min(7));
+        self.state = State::Pending;
+        self.until = now + wait.unwrap_or_default().max(doubled).min(LONGEST_WAIT);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NEVER: TimeDelta = TimeDelta::days(2);
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
+    }
+
+    fn alert(number: u8) -> Item {
+        Item::Alert(AlertId::new("rule", at(0), &[("n".to_owned(), vec![number.to_string()])]))
+    }
+
+    fn accepted() -> Sent {
+        Sent::Accepted { reference: None }
+    }
+
+    fn not_taken() -> Sent {
+        Sent::NotTaken { reason: "429".to_owned(), retry_after: Some(TimeDelta::seconds(90)) }
+    }
+
+    const FIRST: Claim = Claim::Send { possibly_repeated: false };
+    const REPEATED: Claim = Claim::Send { possibly_repeated: true };
+
+    #[test]
+    fn an_alert_is_sent_by_whoever_claims_it_first_and_never_again() {
+        let mut book = Book::default();
+        assert_eq!(book.claim(&alert(1), 9, "one", at(0)), FIRST);
+        assert_eq!(book.claim(&alert(1), 9, "two", at(1)), Claim::Later(at(120)));
+        book.settle(&alert(1), &accepted(), "one", NEVER, at(2));
+        assert_eq!(book.claim(&alert(1), 9, "two", at(500)), Claim::Settled);
+        assert_eq!(book.delivery(&alert(1)).unwrap().state, State::Sent);
+    }
+
+    #[test]
+    fn a_lease_that_ran_out_leaves_a_doubt_that_stays() {
+        let mut book = Book::default();
+        book.claim(&alert(1), 9, "one", at(0));
+        assert_eq!(book.claim(&alert(1), 9, "two", at(120)), REPEATED);
+        book.settle(&alert(1), &not_taken(), "two", NEVER, at(121));
+        assert_eq!(book.claim(&alert(1), 9, "two", at(400)), REPEATED);
+        // The first one comes back too late to say anything.
+        book.settle(&alert(1), &accepted(), "one", NEVER, at(401));
+        book.settle(&alert(1), &accepted(), "two", NEVER, at(402));
+        assert_eq!(book.delivery(&alert(1)).unwrap().state, State::PossiblyRepeated);
+    }
+
+    #[test]
+    fn what_was_surely_not_taken_is_sent_again_unmarked_and_what_may_have_been_is_marked() {
+        let mut book = Book::default();
+        book.claim(&alert(1), 9, "one", at(0));
+        book.settle(&alert(1), &not_taken(), "one", NEVER, at(1));
+        assert_eq!(book.claim(&alert(1), 9, "one", at(90)), Claim::Later(at(91)));
+        assert_eq!(book.claim(&alert(1), 9, "one", at(91)), FIRST);
+        book.settle(&alert(1), &Sent::Unknown { reason: "time-out".to_owned() }, "one", NEVER, at(92));
+        assert_eq!(book.claim(&alert(1), 9, "one", at(1000)), REPEATED);
+    }
+
+    #[test]
+    fn past_the_limit_alerts_are_folded_into_one_message() {
+        let mut book = Book::default();
+        for number in 0..3 {
+            assert_eq!(book.claim(&alert(number), 3, "one", at(0)), FIRST);
+        }
+        assert_eq!(book.claim(&alert(3), 3, "one", at(0)), Claim::Folded);
+        assert_eq!(book.claim(&Item::Folded(4), 3, "one", at(0)), FIRST);
+        book.settle(&Item::Folded(4), &accepted(), "one", NEVER, at(1));
+        assert_eq!(book.claim(&Item::Folded(90), 3, "two", at(600)), Claim::Settled);
+        assert_eq!(book.folded.as_ref().unwrap().alerts, 4);
+        // Those that have their place keep it.
+        assert_eq!(book.claim(&alert(2), 3, "two", at(120)), REPEATED);
+    }
+
+    #[test]
+    fn waits_grow_to_an_hour_and_end_when_it_no_longer_matters() {
+        let mut book = Book::default();
+        let (mut now, mut waits) = (0, Vec::new());
+        loop {
+            match book.claim(&alert(1), 9, "one", at(now)) {
+                Claim::Send { .. } => {}
+                Claim::Settled => break,
+                other => panic!("{other:?}"),
+            }
+            let sent = Sent::NotTaken { reason: "refused".to_owned(), retry_after: None };
+            book.settle(&alert(1), &sent, "one", NEVER, at(now));
+            let delivery = book.delivery(&alert(1)).unwrap();
+            let wait = (delivery.until - at(now)).num_seconds();
+            waits.push(wait);
+            now += wait;
+        }
+        assert_eq!(waits[..8], [30, 60, 120, 240, 480, 960, 1920, 3600]);
+        assert!(now >= NEVER.num_seconds());
+        assert_eq!(book.delivery(&alert(1)).unwrap().state, State::Rejected);
+    }
+}

@@ -1,0 +1,176 @@
+//! Composing messages: from what an export knows of an alert, or from numbers, to what people read.
+
+use chrono::{DateTime, Utc};
+
+use super::announcement::{Late, RuleWindow};
+use super::message::{Fact, Kind, Message, Place};
+use crate::alerts::{Alert, Approvals, Contribution};
+use crate::event::Record;
+use crate::rules::{Level, Question, Route, Rule};
+
+/// The command that explains an alert.
+fn explain(alert: &impl std::fmt::Display, lake: &str) -> String {
+    format!("immuta-watch explain {alert} --lake {lake}")
+}
+
+/// The message about one alert, as one export has it and as if nobody had approved its grants.
+pub(super) fn alert(contribution: &Contribution, rule: Option<&Rule>, lake: &str, uri: &str) -> Message {
+    let alert = Alert::of(contribution.clone(), &Approvals::default());
+    let detail = alert.detail();
+    let mut facts: Vec<Fact> = detail
+        .key
+        .iter()
+        .filter_map(|(field, _)| {
+            let label = field.strip_prefix("watch.").unwrap_or(field).replace('_', " ");
+            Some(Fact { label, value: alert.key_text(field)? })
+        })
+        .collect();
+    let matter = alert.subject_matter();
+    if !matter.is_empty() {
+        facts.push(Fact { label: "about".to_owned(), value: matter.join(", ") });
+    }
+    if let Some(status) = alert.unusual_status() {
+        facts.push(Fact { label: "ended with".to_owned(), value: status });
+    }
+    let tenant = detail.examples.first().and_then(|example| {
+        let record = Record::parse(example.record.get().as_bytes()).ok()?;
+        record.json().get("tenantId")?.as_text().map(|tenant| tenant.into_owned())
+    });
+    Message {
+        kind: Kind::Alert,
+        id: detail.alert.to_string(),
+        alert: Some(detail.alert.clone()),
+        level: detail.level,
+        route: detail.route,
+        question: detail.question,
+        rule: Some(detail.rule.clone()),
+        rule_name: Some(detail.rule_name.clone()),
+        tenant,
+        headline: format!("{}: {}", detail.title, alert.in_words()),
+        facts,
+        count: alert.count() as u64,
+        first: detail.first,
+        last: detail.last,
+        why: detail.raised.iter().cloned().collect(),
+        what_to_do: rule.map(|rule| rule.runbook.clone()).unwrap_or_default(),
+        places: detail.examples.iter().map(|example| Place { export: uri.to_owned(), line: example.line }).collect(),
+        look: explain(&detail.alert, lake),
+        possibly_repeated: false,
+    }
+}
+
+/// The message about alerts of one rule and window that are too many to be told one by one.
+pub(super) fn storm(of: &RuleWindow, id: String, gravest: &Message, alerts: u64, told: u64, lake: &str) -> Message {
+    let name = gravest.rule_name.clone().unwrap_or_else(|| of.rule.clone());
+    let title = gravest.headline.split(": ").next().unwrap_or_default();
+    Message {
+        kind: Kind::Storm,
+        id,
+        headline: format!("{title}: {alerts} alerts so far, too many to tell one by one"),
+        facts: vec![
+            Fact { label: "rule".to_owned(), value: name.clone() },
+            Fact { label: "told one by one".to_owned(), value: told.to_string() },
+            Fact { label: "the gravest".to_owned(), value: gravest.headline.clone() },
+        ],
+        count: alerts,
+        first: Some(of.start),
+        last: None,
+        why: vec![format!(
+            "{alerts} alerts of one rule within one window; further ones of this window are not announced."
+        )],
+        places: Vec::new(),
+        look: format!("immuta-watch alerts --rule {name} --since {} --lake {lake}", of.start.format("%Y-%m-%d")),
+        possibly_repeated: false,
+        ..gravest.clone()
+    }
+}
+
+/// The summary of alerts about events that are too old to be told one by one; none if there are none.
+pub(super) fn late<'l>(id: String, late: impl IntoIterator<Item = &'l Late>, lake: &str) -> Option<Message> {
+    let mut late: Vec<&Late> = late.into_iter().collect();
+    late.sort_by(|a, b| (b.level, b.alerts, &a.rule).cmp(&(a.level, a.alerts, &b.rule)));
+    let gravest = *late.first()?;
+    let alerts: u64 = late.iter().map(|late| late.alerts).sum();
+    let open: u64 = late.iter().map(|late| late.open).sum();
+    let first: Option<DateTime<Utc>> = late.iter().filter_map(|late| late.first).min();
+    let last = late.iter().filter_map(|late| late.last).max();
+    let mut why = vec![
+        "Their events are older than notify.max_age, as in a first export, a backfill or after a new rule. Further ones \
+         that are found today are not announced."
+            .to_owned(),
+    ];
+    if open > 0 {
+        why.push(format!("{open} of them are grants that fall away should a request turn out to have been approved."));
+    }
+    let since = first.map_or_else(String::new, |first| format!(" --since {}", first.format("%Y-%m-%d")));
+    Some(Message {
+        kind: Kind::Late,
+        id,
+        alert: Some(gravest.example.clone()),
+        level: gravest.level,
+        route: Route::Notification,
+        question: gravest.question,
+        rule: None,
+        rule_name: None,
+        tenant: None,
+        headline: format!("{alerts} alerts about older events"),
+        facts: late
+            .iter()
+            .take(MOST_LATE)
+            .map(|late| Fact { label: late.title.clone(), value: format!("{} {}", late.alerts, late.level) })
+            .collect(),
+        count: alerts,
+        first,
+        last,
+        why,
+        what_to_do: vec!["List them, the gravest first, and go through those of the level high and above.".to_owned()],
+        places: Vec::new(),
+        look: format!("immuta-watch alerts --notify{since} --lake {lake}"),
+        possibly_repeated: false,
+    })
+}
+
+/// A summary names this many rules at the most.
+const MOST_LATE: usize = 8;
+
+/// What a notice says, beside what all have in common.
+pub(super) struct NoticeText {
+    pub(super) level: Level,
+    pub(super) headline: String,
+    pub(super) facts: Vec<Fact>,
+    pub(super) why: Vec<String>,
+    pub(super) what_to_do: Vec<String>,
+    pub(super) look: String,
+}
+
+/// The message of a notice.
+pub(super) fn notice(
+    alert: crate::alerts::AlertId,
+    rule: &str,
+    rule_name: &str,
+    at: DateTime<Utc>,
+    text: NoticeText,
+) -> Message {
+    let NoticeText { level, headline, facts, why, what_to_do, look } = text;
+    Message {
+        kind: Kind::Notice,
+        id: alert.to_string(),
+        alert: Some(alert),
+        level,
+        route: Route::Both,
+        question: Question::Watcher,
+        rule: Some(rule.to_owned()),
+        rule_name: Some(rule_name.to_owned()),
+        tenant: None,
+        headline,
+        facts,
+        count: 1,
+        first: Some(at),
+        last: Some(at),
+        why,
+        what_to_do,
+        places: Vec::new(),
+        look,
+        possibly_repeated: false,
+    }
+}
