@@ -98,3 +98,33 @@ def other_pack(tmp_path_factory) -> Path:
     assert changed != text, "the rule no longer reads as this fixture expects"
     rule.write_text(changed)
     return folder
+
+
+@pytest.fixture(scope="session")
+def aws_server():
+    """The one server of S3, SQS, SNS and the others. Tests use `cloud`."""
+    # Here, because these modules are slow to load and most tests do without them.
+    from aws import Server
+
+    server = Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def cloud(aws_server):
+    """Buckets, queues, topics and secrets of this test alone."""
+    from aws import Cloud
+
+    aws_server.calls.clear()
+    yield Cloud(aws_server)
+    aws_server.on_call = None
+
+
+@pytest.fixture
+def slack():
+    """A Slack that answers as it is told."""
+    from slack import Slack
+
+    with Slack() as slack:
+        yield slack

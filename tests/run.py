@@ -54,7 +54,9 @@ def main() -> int:
         print(f"SKIPPED end-to-end tests: {reason}")
         return 1 if os.environ.get("NO_SKIPS") == "1" else 0
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [str(python()), "-m", "pytest", str(TESTS), "-rs", *sys.argv[1:]]
+    # `testpaths` is what runs where no argument names a file or folder.
+    places = ["-c", str(TESTS / "pytest.ini"), "--rootdir", str(ROOT), "-o", "testpaths=tests"]
+    command = [str(python()), "-m", "pytest", *places, "-rs", *sys.argv[1:]]
     return subprocess.run(command, cwd=ROOT, env=environment).returncode
 
 

@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Explain(ExplainAlert),
     /// Check a pack of rules, run its examples, or explain why a rule matches an event or does not
     Rules(Rules),
+    /// Check a pack and a configuration, and put them in force for the functions that watch a lake
+    Publish(Publish),
     /// Count a lake again from the exports and its own files
     Verify(Verify),
     /// Write the exports of a made-up tenant, with planted incidents and a file that names them
@@ -166,6 +168,31 @@ pub(crate) struct ExplainRule {
     #[command(flatten)]
     pub(crate) pack: PackOptions,
     /// Print it as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub(crate) struct Publish {
+    /// The folder of the lake whose functions are to use it; made if there is none
+    #[arg(long)]
+    pub(crate) lake: PathBuf,
+    #[command(flatten)]
+    pub(crate) pack: PackOptions,
+    /// Check everything and say what would change, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Put in force again what was before; a second time goes further back
+    #[arg(long, conflicts_with_all = ["rules", "config", "dry_run"])]
+    pub(crate) rollback: bool,
+    /// Show what is in force, since when and by whom, and what was before
+    #[arg(long, conflicts_with_all = ["rules", "config", "dry_run", "rollback"])]
+    pub(crate) show: bool,
+    /// Who publishes, for the history [default: the name of the account on this machine]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) by: Option<String>,
+    /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
 }

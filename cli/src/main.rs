@@ -2,6 +2,7 @@
 
 mod arguments;
 mod commands;
+mod examples;
 mod exit;
 mod exports;
 mod pack;
@@ -20,6 +21,7 @@ fn main() -> std::process::ExitCode {
         Command::Alerts(alerts) => commands::alerts::list(alerts),
         Command::Explain(explain) => commands::explain::explain(explain),
         Command::Rules(rules) => commands::rules::rules(rules),
+        Command::Publish(publish) => commands::publish::publish(publish),
         Command::Verify(verify) => commands::verify::verify(verify),
         Command::Simulate(simulate) => commands::simulate::simulate(simulate),
     };

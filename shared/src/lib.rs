@@ -10,9 +10,10 @@
 //! ```
 //!
 //! [`event`], [`circumstances`], [`rules`], [`findings`], [`alerts`] and [`report`] are pure: no I/O but temporary files for what does not fit in
-//! memory, no clock, no cloud type. [`export`] and [`lake`] are the edges.
+//! memory, no clock, no cloud type. [`export`], [`lake`] and the senders of [`notify`] are the edges; [`aws`] says how AWS is called.
 
 pub mod alerts;
+pub mod aws;
 pub mod circumstances;
 pub mod config;
 mod digest;

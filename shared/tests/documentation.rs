@@ -30,6 +30,20 @@ fn check(document: &str, name: &str, expected: &str) {
 }
 
 #[test]
+fn the_schema_of_the_configuration_is_in_step() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/immuta-watch.schema.json");
+    let expected = immuta_watch::config::schema();
+    if std::fs::read_to_string(&path).is_ok_and(|found| found == expected) {
+        return;
+    }
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, expected).unwrap();
+        return;
+    }
+    panic!("{} is out of step; UPDATE_DOCS=1 cargo test -p immuta-watch --test documentation mends it", path.display());
+}
+
+#[test]
 fn every_column_of_the_ledgers_is_documented() {
     for ledger in [Ledger::Access, Ledger::Changes] {
         let mut table = "| column | type | meaning |\n| --- | --- | --- |\n".to_owned();

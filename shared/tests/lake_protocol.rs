@@ -6,6 +6,8 @@
 
 #[path = "lake_protocol/approving.rs"]
 mod approving;
+#[path = "lake_protocol/publishing.rs"]
+mod publishing;
 #[path = "lake_protocol/records.rs"]
 mod records;
 #[path = "lake_protocol/verifying.rs"]
@@ -503,7 +505,8 @@ fn files_of(content: &[u8], bounds: Bounds) -> BTreeMap<(Area, String), Vec<u8>>
     let export = TestExport::new(&uri(0), content);
     let bounded = Context { bounds, ..context(&PACK) };
     let findings = classify(export.source(), content, &bounded, &mut |_| {}).unwrap();
-    let files = findings.into_files(&mut |_| ()).unwrap().map(|file| {
+    let mut unseen = |_: &Contribution| ();
+    let files = findings.into_files(&mut unseen).unwrap().map(|file| {
         let mut file = file.unwrap();
         let mut content = Vec::new();
         std::io::Read::read_to_end(&mut file.blob.reader().unwrap(), &mut content).unwrap();

@@ -3,6 +3,8 @@
 pub(crate) mod alerts;
 pub(crate) mod explain;
 pub(crate) mod inspect;
+pub(crate) mod publish;
+mod publish_changes;
 pub(crate) mod rules;
 mod rules_explain;
 pub(crate) mod run;

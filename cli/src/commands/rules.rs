@@ -1,14 +1,13 @@
 //! `rules check` and `rules test`; `rules explain` has a file of its own.
 
-use std::collections::BTreeSet;
-
 use anyhow::Result;
 use immuta_watch::config::Configuration;
 use immuta_watch::event::kind;
-use immuta_watch::rules::{ExampleKind, ExampleResult, Pack, RuleErrors};
+use immuta_watch::rules::{Pack, RuleErrors};
 
 use super::rules_explain;
 use crate::arguments::{PackOptions, Rules, RulesCommand};
+use crate::examples::Examples;
 use crate::exit::Exit;
 use crate::pack;
 use crate::terminal::{GREEN, RED, YELLOW, counted, say, styled};
@@ -37,7 +36,10 @@ fn check(option: &PackOptions) -> Result<Exit> {
             print_notes(&found)?;
             Ok(Exit::Done)
         }
-        Err(errors) => Ok(report(&errors)),
+        Err(errors) => {
+            report(&errors);
+            Ok(Exit::LookNeeded)
+        }
     }
 }
 
@@ -45,26 +47,18 @@ fn test(option: &PackOptions) -> Result<Exit> {
     let configuration = pack::configuration(option.config.as_deref())?;
     let pack = match pack::try_load(option.rules.as_deref(), &configuration) {
         Ok(pack) => pack,
-        Err(errors) => return Ok(report(&errors)),
+        Err(errors) => {
+            report(&errors);
+            return Ok(Exit::LookNeeded);
+        }
     };
-    let mut results = pack.run_examples();
-    let differing = if option.config.is_some() { excuse(&mut results, option) } else { 0 };
-    let failed = results.iter().filter(|result| result.failure.is_some()).count();
-    for result in &results {
-        let Some(failure) = &result.failure else { continue };
-        let kind = match result.kind {
-            ExampleKind::Positive => "positive",
-            ExampleKind::Negative => "negative",
-        };
-        say!(
-            "{} {}:{}: {kind} example \"{}\": {failure}",
-            styled(RED, "failed"),
-            result.file,
-            result.line,
-            result.name
-        )?;
+    // Without a configuration there is nothing that it could change.
+    let by_default = option.config.as_ref().map(|_| pack::try_load(option.rules.as_deref(), &Configuration::default()));
+    let examples = Examples::run(&pack, by_default.and_then(Result::ok).as_ref());
+    for failure in examples.failures() {
+        say!("{failure}")?;
     }
-    for result in results.iter().filter(|result| !result.also.is_empty()) {
+    for result in examples.results.iter().filter(|result| !result.also.is_empty()) {
         say!(
             "{} {}:{}: example \"{}\" is matched by {} as well: one change, and more than one alert",
             styled(YELLOW, "note"),
@@ -74,40 +68,15 @@ fn test(option: &PackOptions) -> Result<Exit> {
             result.also.join(", ")
         )?;
     }
-    if differing > 0 {
-        let examples = counted(differing, "example");
-        say!(
-            "{} {examples} came out otherwise with your configuration than with the default one",
-            styled(YELLOW, "note")
-        )?;
-    }
+    examples.say_differing()?;
+    let failed = examples.failed();
     say!(
         "{} of {} rules: {} passed, {failed} failed",
-        counted(results.len() as u64, "example"),
+        counted(examples.results.len() as u64, "example"),
         pack.rules().len(),
-        results.len() - failed
+        examples.results.len() - failed
     )?;
     Ok(if failed == 0 { Exit::Done } else { Exit::LookNeeded })
-}
-
-/// Takes the failure from examples that hold with the default configuration: an example is written for that, and what
-/// another calendar or list makes of it is what they are for. Says how many those are.
-fn excuse(results: &mut [ExampleResult], option: &PackOptions) -> u64 {
-    let Ok(pack) = pack::try_load(option.rules.as_deref(), &Configuration::default()) else { return 0 };
-    let fail_all_the_same: BTreeSet<_> = pack
-        .run_examples()
-        .into_iter()
-        .filter(|result| result.failure.is_some())
-        .map(|result| (result.file, result.line, result.name))
-        .collect();
-    let mut excused = 0;
-    for result in results.iter_mut().filter(|result| result.failure.is_some()) {
-        if !fail_all_the_same.contains(&(result.file.clone(), result.line, result.name.clone())) {
-            result.failure = None;
-            excused += 1;
-        }
-    }
-    excused
 }
 
 /// What loads, and is likely to be a mistake all the same.
@@ -124,10 +93,10 @@ fn print_notes(pack: &Pack) -> Result<()> {
     Ok(())
 }
 
-fn report(errors: &RuleErrors) -> Exit {
+/// Says what is wrong with a pack.
+pub(super) fn report(errors: &RuleErrors) {
     for error in &errors.0 {
         anstream::eprintln!("{} {error}", styled(RED, "error"));
     }
     anstream::eprintln!("{}; the pack cannot be used until they are mended", counted(errors.0.len() as u64, "error"));
-    Exit::LookNeeded
 }

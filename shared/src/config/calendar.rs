@@ -6,10 +6,11 @@ use std::fmt;
 use chrono::{DateTime, NaiveDate, Utc};
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Working days and hours in one time zone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Calendar {
     /// The IANA time zone, daylight saving time included.
@@ -22,6 +23,7 @@ pub struct Calendar {
     pub hours: Hours,
     /// Local dates on which nobody is expected to work.
     #[serde(default)]
+    #[schemars(with = "Vec<super::schema::Date>")]
     pub holidays: BTreeSet<NaiveDate>,
     /// An iCalendar file with more of them, relative to the configuration file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -114,7 +116,7 @@ impl fmt::Display for Moment {
 const EARLIEST: i64 = -62_135_510_400;
 const LATEST: i64 = 253_402_128_000;
 
-const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+pub(super) const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
 /// Monday is 0.
 fn index(day: Weekday) -> u8 {
@@ -145,6 +147,16 @@ impl Zone {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// A moment on its clocks, to the minute, with the zone's abbreviation, which tells the hour that a clock change
+    /// repeats apart: `2026-11-21 02:37 CET`.
+    #[must_use]
+    pub fn clock(&self, time: DateTime<Utc>) -> String {
+        let second = time.timestamp().clamp(EARLIEST, LATEST);
+        let instant = jiff::Timestamp::from_second(second).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        let local = instant.to_zoned(self.zone.clone());
+        local.strftime("%Y-%m-%d %H:%M %Z").to_string()
     }
 }
 
@@ -385,6 +397,14 @@ mod tests {
         for time in ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "1900-06-01T12:00:00Z"] {
             let _ = at(&calendar, time);
         }
+    }
+
+    #[test]
+    fn a_clock_tells_the_repeated_hour_apart() {
+        let berlin = Zone::named("Europe/Berlin").unwrap();
+        let clock = |time: &str| berlin.clock(DateTime::parse_from_rfc3339(time).unwrap().to_utc());
+        assert_eq!(clock("2026-10-25T00:30:00Z"), "2026-10-25 02:30 CEST");
+        assert_eq!(clock("2026-10-25T01:30:59Z"), "2026-10-25 02:30 CET");
     }
 
     #[test]

@@ -4,10 +4,12 @@ mod calendar;
 mod holidays;
 mod notify;
 mod period;
+mod schema;
 
 use std::collections::BTreeMap;
 use std::io;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::calendar::{Calendar, Days, Hours, Moment, Zone};
@@ -15,16 +17,17 @@ pub use self::notify::{
     Destination, NotifyConfiguration, RouteChoice, SlackDestination, SnsDestination, WebhookDestination,
 };
 pub use self::period::Period;
+pub use self::schema::schema;
 use crate::digest;
 use crate::spelling::did_you_mean;
 
 /// The configuration file (YAML). Unknown keys are errors; a key that is left out has its default.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Configuration {
     /// What the ledgers hold.
     pub ledger: LedgerConfiguration,
-    /// Working days and hours, by name; without any there is one for all, [`Calendar::default`].
+    /// Working days and hours, by a name of your own; without any there is one for all: UTC, Monday to Friday, 08:00 to 18:00.
     pub calendars: BTreeMap<String, Calendar>,
     /// The calendar of actors that no entry of `calendar_of` fits. Needed where there are calendars.
     pub default_calendar: Option<String>,
@@ -42,8 +45,9 @@ pub struct Configuration {
 }
 
 /// One entry of `calendar_of`: everything that it names must fit.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("anyOf" = schema::any_of(["actor", "group", "identity_provider"])))]
 pub struct CalendarChoice {
     /// A pattern for the actor's id, name or login: `*` and `?` are wildcards, case does not matter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,7 +63,7 @@ pub struct CalendarChoice {
 }
 
 /// The members of a group.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Group {
     /// Patterns for the members' ids, names or logins.
@@ -70,7 +74,7 @@ pub struct Group {
 }
 
 /// How a list differs from that of the pack.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ListOverlay {
     /// Stands for all values of the pack's list.
@@ -83,7 +87,7 @@ pub struct ListOverlay {
 }
 
 /// When a change counts as done by hand.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ManualConfiguration {
     /// For how long an approved request stands behind a grant.
@@ -91,7 +95,7 @@ pub struct ManualConfiguration {
 }
 
 /// What the ledgers hold.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LedgerConfiguration {
     /// What becomes of the text of queries, in ledgers and in the example events of alerts.
@@ -99,7 +103,7 @@ pub struct LedgerConfiguration {
 }
 
 /// What becomes of the text of queries, which holds personal data (`WHERE name = 'Ann'`).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum QueryText {
     /// It is kept as it is.

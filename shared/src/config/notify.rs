@@ -2,21 +2,24 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Period, Zone};
+use super::{Period, Zone, schema};
 use crate::rules::{Level, Question};
 use crate::spelling::did_you_mean;
 
 /// Who is told what. Nothing of it changes the lake, so it is left out of the configuration's hash.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct NotifyConfiguration {
     /// Alerts whose last event is older are not told one by one; one summary says that they are there.
     pub max_age: Period,
     /// How many alerts of one rule and window a destination is told one by one; past that, one message says how many.
+    #[schemars(range(min = 1))]
     pub storm: u32,
     /// Where messages go, by a name of your own.
+    #[schemars(extend("propertyNames" = schema::text("^[A-Za-z0-9_-]+$")))]
     pub destinations: BTreeMap<String, Destination>,
     /// Who is told what; an alert goes to the destinations of every entry that fits. Without any entry, everything that
     /// notifies goes to every destination.
@@ -35,8 +38,9 @@ impl Default for NotifyConfiguration {
 }
 
 /// One destination: exactly one of `slack`, `sns` and `webhook`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = schema::any_of(["slack", "sns", "webhook"])))]
 pub struct Destination {
     /// A Slack channel, by its incoming webhook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -53,33 +57,37 @@ pub struct Destination {
 }
 
 /// A Slack channel.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SlackDestination {
     /// Where the URL of the incoming webhook is kept, which is a secret: `secretsmanager:NAME` or `ssm:NAME`.
+    #[schemars(regex(pattern = schema::SECRET))]
     pub url_from: String,
 }
 
 /// An SNS topic.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SnsDestination {
     /// The topic's ARN.
+    #[schemars(regex(pattern = "^arn:"))]
     pub topic: String,
 }
 
 /// An HTTP endpoint that takes JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookDestination {
     /// Its URL.
+    #[schemars(regex(pattern = "^https?://"))]
     pub url: String,
     /// Where the secret that messages are signed with is kept: `secretsmanager:NAME` or `ssm:NAME`.
+    #[schemars(regex(pattern = schema::SECRET))]
     pub secret_from: String,
 }
 
 /// One entry of `routes`: everything that it names must fit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RouteChoice {
     /// The destinations' names.

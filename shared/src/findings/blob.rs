@@ -1,9 +1,11 @@
 //! A file on its way into the lake: in memory while it is small, in a temporary file when it is not.
 
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
-use tempfile::SpooledTempFile;
+use tempfile::{SpooledData, SpooledTempFile};
 
 use crate::digest;
 
@@ -13,9 +15,17 @@ const IN_MEMORY: usize = 4 * 1024 * 1024;
 /// Bytes that were written once, with their length and hash.
 #[derive(Debug)]
 pub struct Blob {
-    file: SpooledTempFile,
+    held: Held,
     bytes: u64,
     sha256: String,
+}
+
+/// Where a blob's bytes are.
+#[derive(Debug)]
+pub(crate) enum Held {
+    Memory(Bytes),
+    /// A temporary file that has no name, and is gone with the last handle to it
+    File(File),
 }
 
 impl Blob {
@@ -23,10 +33,7 @@ impl Blob {
     #[must_use]
     pub fn of(content: &[u8]) -> Self {
         let (bytes, sha256) = (content.len() as u64, digest::full(content));
-        let mut file = SpooledTempFile::new(usize::MAX);
-        let written = file.write_all(content);
-        debug_assert!(written.is_ok(), "memory takes every write");
-        Self { file, bytes, sha256 }
+        Self { held: Held::Memory(Bytes::copy_from_slice(content)), bytes, sha256 }
     }
 
     /// Its length in bytes.
@@ -43,8 +50,19 @@ impl Blob {
 
     /// Its content from the beginning.
     pub fn reader(&mut self) -> io::Result<impl Read + '_> {
-        self.file.seek(SeekFrom::Start(0))?;
-        Ok(&mut self.file)
+        let reader: Box<dyn Read + '_> = match &mut self.held {
+            Held::Memory(content) => Box::new(&content[..]),
+            Held::File(file) => {
+                file.seek(SeekFrom::Start(0))?;
+                Box::new(file)
+            }
+        };
+        Ok(reader)
+    }
+
+    /// Where its bytes are, for a store that sends them more than once.
+    pub(crate) fn held(&self) -> &Held {
+        &self.held
     }
 }
 
@@ -66,7 +84,11 @@ impl BlobWriter {
     }
 
     pub(super) fn finish(self) -> Blob {
-        Blob { file: self.file, bytes: self.bytes, sha256: digest::text(&self.hasher.finalize()) }
+        let held = match self.file.into_inner() {
+            SpooledData::InMemory(content) => Held::Memory(content.into_inner().into()),
+            SpooledData::OnDisk(file) => Held::File(file),
+        };
+        Blob { held, bytes: self.bytes, sha256: digest::text(&self.hasher.finalize()) }
     }
 }
 

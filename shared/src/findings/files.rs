@@ -69,7 +69,7 @@ impl Findings {
     ///
     /// # Errors
     /// Those of the temporary files, here and from the iterator.
-    pub fn into_files<'v>(self, visit: &'v mut (dyn FnMut(&Contribution) + Send)) -> Result<Files<'v>, ArrowError> {
+    pub fn into_files(self, visit: &mut (dyn FnMut(&Contribution) + Send)) -> Result<Files<'_>, ArrowError> {
         let Findings { ledgers, rollups, contributions, approvals, quarantine, .. } = self;
         let ledgers = ledgers.into_iter().flat_map(ledger_files);
         let rollups = RollupFiles { entries: rollups.into_sorted()?, next: None };

@@ -15,6 +15,7 @@ mod redaction;
 mod rollup;
 
 pub use blob::Blob;
+pub(crate) use blob::Held;
 pub use classify::{Bounds, ClassifyError, Context, Findings, classify};
 pub use counts::Counts;
 pub use files::{Area, FindingsFile};

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 
 use super::memory::etag_of;
+use super::names;
 use super::store::{Condition, Entry, Store, StoreError, Stored, Written};
 use crate::findings::Blob;
 
@@ -48,11 +49,9 @@ impl DirectoryStore {
         Ok(store)
     }
 
-    /// Where a file lies. A name that leads out of the lake, or to its hidden folder, is refused: names are read from
-    /// manifests and leases, which somebody may have changed.
+    /// Where a file lies. A name that leads out of the lake, or to its hidden folder, is refused.
     fn path(&self, name: &str) -> io::Result<PathBuf> {
-        let is_plain = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.contains(['\\', '\0']);
-        if name.split('/').all(is_plain) {
+        if names::is_plain(name) {
             return Ok(self.root.join(name));
         }
         Err(io::Error::new(io::ErrorKind::InvalidInput, "this is no name of a file in the lake"))

@@ -12,6 +12,8 @@ mod local_export;
 mod manifest;
 mod memory;
 pub mod names;
+pub mod packs;
+pub mod s3;
 mod store;
 mod verify;
 

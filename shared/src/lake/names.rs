@@ -23,6 +23,13 @@
 //!                                                  the summary of old alerts that were found on a day
 //! ```
 //!
+//! What lies below `packs/` comes from people: no manifest names it, and functions read it.
+//!
+//! ```text
+//! packs/<hash>/bundle.json                         a pack and a configuration, as published; never changed
+//! packs/current                                    which of them is in force, and which were before
+//! ```
+//!
 //! Dates are UTC. `date=` is Hive's way of partitioning, which Athena, DuckDB and Spark read as a column.
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -48,6 +55,32 @@ pub const NOTICES: &str = "notices/";
 pub const DELIVERIES: &str = "deliveries/";
 /// The folders of files that manifests name.
 pub const DATA: [&str; 5] = ["ledger/", "rollups/", ALERTS, APPROVALS, "quarantine/"];
+
+/// The folder of published packs and configurations.
+pub const PACKS: &str = "packs/";
+/// Says which bundle is in force.
+pub const CURRENT: &str = "packs/current";
+
+/// Whether text can be the name of a file in a lake: parts between slashes, of which none is empty, begins with a dot or
+/// holds what a file system would take for something else. Names are read from manifests and leases, too, which
+/// somebody may have changed.
+#[must_use]
+pub fn is_plain(name: &str) -> bool {
+    name.split('/').all(|part| !part.is_empty() && !part.starts_with('.') && !part.contains(['\\', '\0']))
+}
+
+/// Whether a name lies in one of the lake's folders.
+#[must_use]
+pub fn is_in_a_folder(name: &str) -> bool {
+    let folders = [MANIFESTS, LEASES, OUTBOX, NOTICES, DELIVERIES, PACKS];
+    folders.iter().chain(&DATA).any(|folder| name.starts_with(folder))
+}
+
+/// A bundle of a pack and a configuration, by its hash.
+#[must_use]
+pub fn bundle(hash: &str) -> String {
+    format!("{PACKS}{hash}/bundle.json")
+}
 
 /// The manifest of an export.
 #[must_use]

@@ -178,8 +178,9 @@ impl<'a> Announcer<'a> {
         uri: &'a str,
         written: DateTime<Utc>,
     ) -> Self {
-        let (candidates, surplus, late) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { pack, lake, uri, written, max_age: notify.max_age.delta(), candidates, surplus, late }
+        let max_age = notify.max_age.delta();
+        let (candidates, surplus) = (BTreeMap::new(), BTreeMap::new());
+        Self { pack, lake, uri, written, max_age, candidates, surplus, late: BTreeMap::new() }
     }
 
     fn take_late(&mut self, contribution: &Contribution, level: Level) {

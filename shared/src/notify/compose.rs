@@ -1,5 +1,7 @@
 //! Composing messages: from what an export knows of an alert, or from numbers, to what people read.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 
 use super::announcement::{Late, RuleWindow};
@@ -34,7 +36,7 @@ pub(super) fn alert(contribution: &Contribution, rule: Option<&Rule>, lake: &str
     }
     let tenant = detail.examples.first().and_then(|example| {
         let record = Record::parse(example.record.get().as_bytes()).ok()?;
-        record.json().get("tenantId")?.as_text().map(|tenant| tenant.into_owned())
+        record.json().get("tenantId")?.as_text().map(Cow::into_owned)
     });
     Message {
         kind: Kind::Alert,
@@ -86,14 +88,14 @@ pub(super) fn storm(of: &RuleWindow, id: String, gravest: &Message, alerts: u64,
 }
 
 /// The summary of alerts about events that are too old to be told one by one; none if there are none.
-pub(super) fn late<'l>(id: String, late: impl IntoIterator<Item = &'l Late>, lake: &str) -> Option<Message> {
-    let mut late: Vec<&Late> = late.into_iter().collect();
-    late.sort_by(|a, b| (b.level, b.alerts, &a.rule).cmp(&(a.level, a.alerts, &b.rule)));
-    let gravest = *late.first()?;
-    let alerts: u64 = late.iter().map(|late| late.alerts).sum();
-    let open: u64 = late.iter().map(|late| late.open).sum();
-    let first: Option<DateTime<Utc>> = late.iter().filter_map(|late| late.first).min();
-    let last = late.iter().filter_map(|late| late.last).max();
+pub(super) fn late<'l>(id: String, summed: impl IntoIterator<Item = &'l Late>, lake: &str) -> Option<Message> {
+    let mut summed: Vec<&Late> = summed.into_iter().collect();
+    summed.sort_by(|a, b| (b.level, b.alerts, &a.rule).cmp(&(a.level, a.alerts, &b.rule)));
+    let gravest = *summed.first()?;
+    let alerts: u64 = summed.iter().map(|each| each.alerts).sum();
+    let open: u64 = summed.iter().map(|each| each.open).sum();
+    let first: Option<DateTime<Utc>> = summed.iter().filter_map(|each| each.first).min();
+    let last = summed.iter().filter_map(|each| each.last).max();
     let mut why = vec![
         "Their events are older than notify.max_age, as in a first export, a backfill or after a new rule. Further ones \
          that are found today are not announced."
@@ -114,10 +116,10 @@ pub(super) fn late<'l>(id: String, late: impl IntoIterator<Item = &'l Late>, lak
         rule_name: None,
         tenant: None,
         headline: format!("{alerts} alerts about older events"),
-        facts: late
+        facts: summed
             .iter()
             .take(MOST_LATE)
-            .map(|late| Fact { label: late.title.clone(), value: format!("{} {}", late.alerts, late.level) })
+            .map(|each| Fact { label: each.title.clone(), value: format!("{} {}", each.alerts, each.level) })
             .collect(),
         count: alerts,
         first,

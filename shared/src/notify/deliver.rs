@@ -178,13 +178,14 @@ impl<S: Store, M: Messenger> Office<'_, S, M> {
             found.entry(destination).or_default().extend(by_window.into_iter().map(parcel));
         }
         let day = announcement.written.date_naive();
-        for (name, _) in &self.notify.destinations {
+        for name in self.notify.destinations.keys() {
             let for_it = announcement.late.iter().filter(|late| {
                 let rule = [late.rule.as_str(), late.rule_name.as_str()];
                 self.notify.destinations_of(late.level, late.question, &rule).any(|(to, _)| to == name)
             });
             if let Some(summary) = compose::late(format!("late-{day}"), for_it, self.lake) {
-                let parcel = Parcel { folder: names::late_deliveries_of(day), contents: Contents::Summary(summary) };
+                let parcel =
+                    Parcel { folder: names::late_deliveries_of(day), contents: Contents::Summary(Box::new(summary)) };
                 found.entry(name).or_default().push(parcel);
             }
         }
@@ -219,7 +220,7 @@ enum Contents {
     /// Alerts of one rule and window, the gravest first, and how many more there are
     Alerts(RuleWindow, Vec<Message>, u64),
     /// The summary of alerts about old events
-    Summary(Message),
+    Summary(Box<Message>),
 }
 
 /// One round to one destination.
@@ -242,7 +243,7 @@ impl<S: Store, M: Messenger> Round<'_, '_, S, M> {
             tally += match parcel.contents {
                 Contents::Summary(message) => {
                     let item = Item::Folded(message.count);
-                    self.all(&mut book, vec![(item, message)], &mut failures).await?
+                    self.all(&mut book, vec![(item, *message)], &mut failures).await?
                 }
                 Contents::Alerts(of, messages, further) => {
                     self.alerts(&mut book, &of, messages, further, &mut failures).await?

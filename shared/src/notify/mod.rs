@@ -13,6 +13,8 @@ mod message;
 mod messenger;
 mod notice;
 mod open_book;
+pub mod render;
+mod senders;
 
 pub use announcement::{Announcement, Announcer, Candidate, Commit, Late, RuleWindow, Settled, Surplus};
 pub use book::{Book, Claim, Delivery, Folded, Item, State};
@@ -20,3 +22,4 @@ pub use deliver::{DeliverError, Office, Tally};
 pub use message::{Fact, Kind, Message, Place};
 pub use messenger::{Messenger, Sent};
 pub use notice::{Notice, read_notice};
+pub use senders::Senders;
