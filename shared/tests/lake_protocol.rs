@@ -6,6 +6,8 @@
 
 #[path = "lake_protocol/approving.rs"]
 mod approving;
+#[path = "lake_protocol/delivering.rs"]
+mod delivering;
 #[path = "lake_protocol/publishing.rs"]
 mod publishing;
 #[path = "lake_protocol/records.rs"]
