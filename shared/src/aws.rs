@@ -74,18 +74,36 @@ pub fn reason<E: ProvideErrorMetadata + Error + 'static>(error: &SdkError<E>) ->
         };
     }
     let causes = causes(error);
-    let lower = causes.to_lowercase();
-    if lower.contains("no providers in chain") || lower.contains("credentials provider was not enabled") {
-        "no AWS credentials were found; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".to_owned()
-    } else if lower.contains("missing region") || lower.contains("a region must be set") {
-        "no AWS region is set; set AWS_REGION to the region of the bucket or queue".to_owned()
-    } else {
-        match error {
-            SdkError::TimeoutError(_) => format!("no answer in time ({causes})"),
-            SdkError::DispatchFailure(_) => format!("no connection, or it broke ({causes})"),
-            _ => causes,
+    match error {
+        SdkError::TimeoutError(_) => format!("no answer in time ({causes})"),
+        SdkError::DispatchFailure(failure)
+            if !failure.is_io() && !failure.is_timeout() && is_of_credentials(&causes) =>
+        {
+            without_credentials(&causes)
         }
+        SdkError::DispatchFailure(_) => format!("no connection, or it broke ({causes})"),
+        _ if causes.to_lowercase().contains("region") => {
+            "no AWS region is set; set AWS_REGION to the region of the bucket or queue".to_owned()
+        }
+        _ => causes,
     }
+}
+
+fn is_of_credentials(causes: &str) -> bool {
+    causes.contains("credential")
+}
+
+/// That there are no credentials, or none that can be read. The SDK tells the two apart in words alone.
+fn without_credentials(causes: &str) -> String {
+    // The last place where it looks is the metadata service of a virtual machine (IMDS), which laptops do not have.
+    if causes.contains("no credentials found in chain") || causes.contains("IMDS") {
+        return "no AWS credentials were found; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            .to_owned();
+    }
+    format!(
+        "the AWS credentials cannot be read ({causes}); if `aws sts get-caller-identity` works, hand them over with \
+         `eval \"$(aws configure export-credentials --format env)\"`"
+    )
 }
 
 /// What to do about an error that any service may answer with.

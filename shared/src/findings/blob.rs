@@ -68,22 +68,22 @@ impl Blob {
 
 /// Writes a blob.
 #[derive(Debug)]
-pub(super) struct BlobWriter {
+pub(crate) struct BlobWriter {
     file: SpooledTempFile,
     bytes: u64,
     hasher: Sha256,
 }
 
 impl BlobWriter {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { file: SpooledTempFile::new(IN_MEMORY), bytes: 0, hasher: Sha256::new() }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.bytes == 0
     }
 
-    pub(super) fn finish(self) -> Blob {
+    pub(crate) fn finish(self) -> Blob {
         let held = match self.file.into_inner() {
             SpooledData::InMemory(content) => Held::Memory(content.into_inner().into()),
             SpooledData::OnDisk(file) => Held::File(file),

@@ -15,6 +15,8 @@ mod redaction;
 mod rollup;
 
 pub use blob::Blob;
+#[cfg(test)]
+pub(crate) use blob::BlobWriter;
 pub(crate) use blob::Held;
 pub use classify::{Bounds, ClassifyError, Context, Findings, classify};
 pub use counts::Counts;

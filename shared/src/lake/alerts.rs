@@ -6,9 +6,10 @@ use std::ops::RangeBounds;
 use chrono::NaiveDate;
 use serde::de::DeserializeOwned;
 
+use super::at_once::{SMALL_FILES, at_once};
 use super::manifest::{Manifest, read_manifests};
 use super::names;
-use super::store::{Entry, Store, StoreError};
+use super::store::{Store, StoreError};
 use crate::alerts::{Alert, AlertId, Approval, Approvals, Contribution};
 
 /// Alerts cannot be read.
@@ -41,11 +42,7 @@ pub async fn visit_alerts(
 ) -> Result<(), ReadError> {
     let committed = Committed::in_lake(store).await?;
     for (_, files) in committed.alerts.iter().filter(|(date, _)| dates.contains(date)) {
-        let mut contributions: Vec<Contribution> = Vec::new();
-        for name in files {
-            contributions.extend(read_lines::<Contribution>(store, name).await?);
-        }
-        let folded = Alert::fold(contributions);
+        let folded = Alert::fold(read_files::<Contribution>(store, files.iter(), |_| true).await?);
         let approvals = committed.approvals_for(store, folded.values()).await?;
         for folded in folded.into_values() {
             visit(Alert::of(folded, &approvals));
@@ -60,11 +57,8 @@ pub async fn visit_alerts(
 /// [`ReadError`]
 pub async fn read_alert(store: &impl Store, id: &AlertId) -> Result<Option<Alert>, ReadError> {
     let committed = Committed::in_lake(store).await?;
-    let mut contributions: Vec<Contribution> = Vec::new();
-    for name in committed.alerts.get(&id.date()).into_iter().flatten() {
-        contributions
-            .extend(read_lines::<Contribution>(store, name).await?.into_iter().filter(|found| found.alert == *id));
-    }
+    let files = committed.alerts.get(&id.date()).into_iter().flatten();
+    let contributions = read_files::<Contribution>(store, files, |found| found.alert == *id).await?;
     let Some(folded) = Alert::fold(contributions).remove(id) else { return Ok(None) };
     let approvals = committed.approvals_for(store, [&folded]).await?;
     Ok(Some(Alert::of(folded, &approvals)))
@@ -78,16 +72,23 @@ pub async fn read_alert(store: &impl Store, id: &AlertId) -> Result<Option<Alert
 pub async fn read_approvals(store: &impl Store, first: NaiveDate, last: NaiveDate) -> Result<Approvals, ReadError> {
     let mut approvals: Vec<Approval> = Vec::new();
     for date in first.iter_days().take_while(|date| *date <= last) {
-        for Entry { name, .. } in store.list(&names::approvals_of(date)).await? {
-            let Some(source) = names::source_of(&name) else { continue };
-            let Some(stored) = store.get(&names::manifest_named(source)).await? else { continue };
-            let names_it = |manifest: Manifest| manifest.files.iter().any(|file| file.name == name);
-            if serde_json::from_slice(&stored.content).is_ok_and(names_it) {
-                approvals.extend(read_lines::<Approval>(store, &name).await?);
-            }
-        }
+        let entries = store.list(&names::approvals_of(date)).await?;
+        let reads = entries.into_iter().map(|entry| read_if_committed(store, entry.name));
+        at_once(SMALL_FILES, reads, |found| approvals.extend(found)).await?;
     }
     Ok(Approvals::new(approvals))
+}
+
+/// The approvals of a file, if its export's manifest names it.
+async fn read_if_committed(store: &impl Store, name: String) -> Result<Vec<Approval>, ReadError> {
+    let Some(source) = names::source_of(&name) else { return Ok(Vec::new()) };
+    let Some(stored) = store.get(&names::manifest_named(source)).await? else { return Ok(Vec::new()) };
+    let names_it = |manifest: Manifest| manifest.files.iter().any(|file| file.name == name);
+    if serde_json::from_slice(&stored.content).is_ok_and(names_it) {
+        read_lines(store, name).await
+    } else {
+        Ok(Vec::new())
+    }
 }
 
 /// The files that manifests name, by date.
@@ -123,20 +124,28 @@ impl Committed {
         let sought: Vec<_> = folded.into_iter().filter_map(Alert::approvals_sought).collect();
         let first = sought.iter().map(|(first, _)| first.date_naive()).min();
         let last = sought.iter().map(|(_, last)| last.date_naive()).max();
-        let mut approvals: Vec<Approval> = Vec::new();
-        if let (Some(first), Some(last)) = (first, last) {
-            for name in self.approvals.range(first..=last).flat_map(|(_, names)| names) {
-                approvals.extend(read_lines::<Approval>(store, name).await?);
-            }
-        }
-        Ok(Approvals::new(approvals))
+        let (Some(first), Some(last)) = (first, last) else { return Ok(Approvals::default()) };
+        let files = self.approvals.range(first..=last).flat_map(|(_, names)| names);
+        Ok(Approvals::new(read_files(store, files, |_| true).await?))
     }
 }
 
+/// The JSON objects of files that are to be kept, in the order of the names.
+async fn read_files<T: DeserializeOwned + Send>(
+    store: &impl Store,
+    names: impl Iterator<Item = &String>,
+    keep: impl Fn(&T) -> bool,
+) -> Result<Vec<T>, ReadError> {
+    let reads = names.map(|name| read_lines::<T>(store, name.clone()));
+    let mut kept = Vec::new();
+    at_once(SMALL_FILES, reads, |found: Vec<T>| kept.extend(found.into_iter().filter(&keep))).await?;
+    Ok(kept)
+}
+
 /// The JSON objects of a file, one a line.
-async fn read_lines<T: DeserializeOwned>(store: &impl Store, name: &str) -> Result<Vec<T>, ReadError> {
-    let damaged = |line, reason: String| ReadError::Damaged { name: name.to_owned(), line, reason };
-    let Some(stored) = store.get(name).await? else { return Err(damaged(1, "the file is missing".to_owned())) };
+async fn read_lines<T: DeserializeOwned>(store: &impl Store, name: String) -> Result<Vec<T>, ReadError> {
+    let damaged = |line, reason: String| ReadError::Damaged { name: name.clone(), line, reason };
+    let Some(stored) = store.get(&name).await? else { return Err(damaged(1, "the file is missing".to_owned())) };
     let lines = stored.content.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).enumerate();
     lines
         .map(|(index, line)| serde_json::from_slice(line).map_err(|error| damaged(index + 1, error.to_string())))

@@ -4,6 +4,7 @@
 //! order, twice, at once, a crash between any two steps: the same files, byte for byte. See [`commit`] for how.
 
 mod alerts;
+mod at_once;
 mod clock;
 mod commit;
 mod directory;
@@ -13,7 +14,7 @@ mod manifest;
 mod memory;
 pub mod names;
 pub mod packs;
-pub mod s3;
+mod s3;
 mod store;
 mod verify;
 
@@ -24,5 +25,9 @@ pub use directory::DirectoryStore;
 pub use local_export::LocalExport;
 pub use manifest::{CommittedFile, Manifest, dates, read_manifests};
 pub use memory::MemoryStore;
+pub use s3::{
+    ExportPages, ListedObject, Listing, PassedOver, S3Address, S3AddressError, S3Export, S3Store, is_s3, list_exports,
+    was_replaced,
+};
 pub use store::{Condition, ETag, Entry, Store, StoreError, Stored, Written};
 pub use verify::{Problem, Verification, verify};

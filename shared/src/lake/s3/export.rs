@@ -78,13 +78,28 @@ impl S3Export {
                 last_modified: answer.last_modified().and_then(time_of),
                 etag: answer.e_tag.ok_or_else(|| io::Error::other("S3 answered without an ETag"))?,
             }),
-            Err(error) if failure::is_missing(&error) => None,
+            Err(error) if failure::is_missing(&error) => {
+                self.is_there_a_bucket().await?;
+                None
+            }
             Err(error) => {
                 return Err(io::Error::other(failure::in_words(&error, self.address.bucket(), "s3:GetObject")));
             }
         };
         (*self.seen.lock().unwrap_or_else(PoisonError::into_inner)).clone_from(&seen);
         Ok(seen)
+    }
+
+    /// The answer to `HEAD` has no body, so that it does not say whether it is the object or the bucket that is not there.
+    async fn is_there_a_bucket(&self) -> io::Result<()> {
+        let request = self.client.get_object().bucket(self.address.bucket()).key(self.address.key()).range("bytes=0-0");
+        match request.send().await {
+            Err(error) if failure::is_no_bucket(&error) => {
+                Err(io::Error::other(failure::in_words(&error, self.address.bucket(), "s3:GetObject")))
+            }
+            // Whatever else it is: the object was not there a moment ago.
+            _ => Ok(()),
+        }
     }
 }
 
@@ -169,3 +184,6 @@ impl Read for Chunks {
         Ok(count)
     }
 }
+
+#[cfg(test)]
+mod tests;

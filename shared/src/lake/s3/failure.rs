@@ -8,7 +8,12 @@ use crate::aws;
 
 /// Whether S3 answered that there is no such object. That there is no such bucket is another thing.
 pub(super) fn is_missing<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
-    aws::status(error) == Some(404) && code(error) != Some("NoSuchBucket")
+    aws::status(error) == Some(404) && !is_no_bucket(error)
+}
+
+/// Whether S3 answered that there is no such bucket.
+pub(super) fn is_no_bucket<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    code(error) == Some("NoSuchBucket")
 }
 
 /// Whether S3 answered that a condition does not hold, or that another write to the same key was under way.

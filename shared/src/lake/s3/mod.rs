@@ -7,9 +7,11 @@ mod address;
 mod download;
 mod export;
 mod failure;
+mod listing;
 mod store;
 mod upload;
 
 pub use address::{S3Address, S3AddressError, is_s3};
 pub use export::{S3Export, was_replaced};
+pub use listing::{ExportPages, ListedObject, Listing, PassedOver, list_exports};
 pub use store::S3Store;

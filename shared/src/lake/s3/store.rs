@@ -27,6 +27,9 @@ const READS: u32 = 4;
 /// How long to wait before the second read; each further wait is twice as long.
 const READ_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
+/// The most memory that is set aside for a file on the word of an answer's head.
+const MOST_AT_FIRST: usize = 64 * 1024 * 1024;
+
 /// Files in a bucket.
 #[derive(Debug, Clone)]
 pub struct S3Store {
@@ -87,10 +90,16 @@ impl S3Store {
             }
         };
         let etag = version(answer.e_tag).map_err(|reason| StoreError::new("read", name, reason))?;
-        Ok(match answer.body.collect().await {
-            Ok(content) => Ok(Some(Stored { content: content.into_bytes(), etag })),
-            Err(error) => Err(aws::causes(&error)),
-        })
+        // Into one piece of memory from the start: pieces that are put together at the end would take twice as much.
+        let length = answer.content_length.and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
+        let (mut content, mut body) = (Vec::with_capacity(length.min(MOST_AT_FIRST)), answer.body);
+        while let Some(chunk) = body.next().await {
+            match chunk {
+                Ok(chunk) => content.extend_from_slice(&chunk),
+                Err(error) => return Ok(Err(aws::causes(&error))),
+            }
+        }
+        Ok(Ok(Some(Stored { content: content.into(), etag })))
     }
 
     /// The version of a file, if it holds exactly these bytes.
@@ -246,3 +255,6 @@ fn in_base64(digits: &str) -> Option<String> {
 pub(super) fn jittered(wait: Duration) -> Duration {
     wait.mul_f64(0.5 + fastrand::f64() / 2.0)
 }
+
+#[cfg(test)]
+mod tests;
