@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Read};
 
 use arrow_schema::ArrowError;
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
 
 use super::ledger::{Ledger, RowSource, Rows};
 use super::quarantine::Quarantine;
@@ -76,6 +76,9 @@ pub struct Findings {
     pub ending: Ending,
     /// Its length in bytes once decompressed
     pub plain_bytes: u64,
+    /// The times of its first and its last event, to the microsecond as in the ledgers; none if no event has a readable
+    /// time
+    pub span: Option<(DateTime<Utc>, DateTime<Utc>)>,
     pub(super) ledgers: [Rows; 2],
     pub(super) rollups: FoldMap<RollupKey, u64>,
     pub(super) contributions: FoldMap<AlertId, Contribution>,
@@ -102,6 +105,7 @@ pub fn classify(
         compression: reader.compression(),
         ending: Ending::Complete,
         plain_bytes: 0,
+        span: None,
         ledgers: [Rows::new(Ledger::Access, bounds.rows), Rows::new(Ledger::Changes, bounds.rows)],
         rollups: FoldMap::new(bounds.rollups),
         contributions: FoldMap::new(bounds.alerts),
@@ -145,7 +149,13 @@ impl Findings {
     ) -> Result<(), ClassifyError> {
         let query_text = context.configuration.ledger.query_text;
         self.counts.classified += 1;
-        self.counts.undated += u64::from(event.time().is_none());
+        match event.time().map(|time| time.trunc_subsecs(6)) {
+            None => self.counts.undated += 1,
+            Some(time) => {
+                let (first, last) = self.span.unwrap_or((time, time));
+                self.span = Some((first.min(time), last.max(time)));
+            }
+        }
         let ledger = Ledger::of_kind(event.kind());
         match ledger {
             Ledger::Access => self.counts.access += 1,

@@ -27,7 +27,24 @@ impl Counts {
     /// Whether nothing was lost: read = classified + quarantined + blank, and classified = rows of both ledgers.
     #[must_use]
     pub fn are_conserved(&self) -> bool {
-        self.read == self.classified + self.quarantined + self.blank && self.classified == self.access + self.changes
+        self.unaccounted() == 0
+    }
+
+    /// Lines of which nobody knows where they are: 0, or something is wrong.
+    #[must_use]
+    pub fn unaccounted(&self) -> u64 {
+        let placed = self.classified + self.quarantined + self.blank;
+        self.read.abs_diff(placed) + self.classified.abs_diff(self.access + self.changes)
+    }
+
+    /// `4 read = 3 classified + 1 quarantined + 0 blank; 3 classified = 1 access + 2 changes`
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let Self { read, classified, quarantined, blank, access, changes, .. } = self;
+        format!(
+            "{read} read = {classified} classified + {quarantined} quarantined + {blank} blank; \
+             {classified} classified = {access} access + {changes} changes"
+        )
     }
 }
 

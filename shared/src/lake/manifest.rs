@@ -1,8 +1,9 @@
 //! Manifests: what one export became. The manifest is the commit point, and has no clock in it.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::at_once::{SMALL_FILES, at_once};
 use super::names;
 use super::store::{Store, StoreError};
 use crate::digest;
@@ -33,6 +34,12 @@ pub struct Manifest {
     /// Why it was not read to its end, if it was not
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub ended_early: Option<String>,
+    /// The time of its first event; none if no event has a readable time
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub first_event: Option<DateTime<Utc>>,
+    /// The time of its last event
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub last_event: Option<DateTime<Utc>>,
     /// The release that read it
     pub release: String,
     /// The pack's hash
@@ -96,13 +103,20 @@ impl Manifest {
 /// # Errors
 /// Those of the store.
 pub async fn read_manifests(store: &impl Store) -> Result<Vec<(String, Result<Manifest, String>)>, StoreError> {
+    let reads = store.list(names::MANIFESTS).await?.into_iter().map(|entry| read_manifest(store, entry.name));
     let mut manifests = Vec::new();
-    for entry in store.list(names::MANIFESTS).await? {
-        let Some(stored) = store.get(&entry.name).await? else { continue };
-        let manifest = serde_json::from_slice(&stored.content).map_err(|error| error.to_string());
-        manifests.push((entry.name, manifest));
-    }
+    at_once(SMALL_FILES, reads, |found| manifests.extend(found)).await?;
     Ok(manifests)
+}
+
+/// Reads one manifest; `None` if it is there no longer.
+async fn read_manifest(
+    store: &impl Store,
+    name: String,
+) -> Result<Option<(String, Result<Manifest, String>)>, StoreError> {
+    let Some(stored) = store.get(&name).await? else { return Ok(None) };
+    let manifest = serde_json::from_slice(&stored.content).map_err(|error| error.to_string());
+    Ok(Some((name, manifest)))
 }
 
 /// The dates that the events of exports lie between, those without a readable time left out.

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::Int64Type;
+use arrow_array::types::{Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
+use super::at_once::at_once;
 use super::commit::OpenExport;
 use super::manifest::{CommittedFile, Manifest, read_manifests};
 use super::names;
@@ -20,6 +22,9 @@ use crate::findings::ledger::Ledger;
 use crate::findings::quarantine::Quarantined;
 use crate::findings::recount::{Place, Recount};
 use crate::findings::{Aggregate, Counts};
+
+/// How many files are fetched while one is counted; each is held in memory as a whole.
+const FILES_AHEAD: usize = 4;
 
 /// One thing that is wrong with a lake.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -134,23 +139,22 @@ async fn check_manifest<E: OpenExport>(
         );
     }
     let mut held = Held::default();
-    for file in &manifest.files {
-        found.files += 1;
-        if !names::is_of(&file.name, &manifest.source) {
-            found.problem(
-                name,
-                format!("it names {}, which is no file of its export; `run --again` writes it anew", file.name),
-            );
-            continue;
-        }
-        let Some(stored) = store.get(&file.name).await? else {
-            found.problem(&file.name, "the file is missing; `run --again` writes it anew");
-            continue;
-        };
-        if let Err(what) = check_file(file, &stored.content, &mut held) {
-            found.problem(&file.name, what);
-        }
+    found.files += manifest.files.len() as u64;
+    let (its_own, others): (Vec<_>, Vec<_>) =
+        manifest.files.iter().partition(|file| names::is_of(&file.name, &manifest.source));
+    for CommittedFile { name: other, .. } in others {
+        found.problem(name, format!("it names {other}, which is no file of its export; `run --again` writes it anew"));
     }
+    let reads = its_own.into_iter().map(async |file| Ok::<_, StoreError>((file, store.get(&file.name).await?)));
+    at_once(FILES_AHEAD, reads, |(file, stored)| match stored {
+        None => found.problem(&file.name, "the file is missing; `run --again` writes it anew"),
+        Some(stored) => {
+            if let Err(what) = check_file(file, &stored.content, &mut held) {
+                found.problem(&file.name, what);
+            }
+        }
+    })
+    .await?;
     held.lines.compare_with_counts(name, &counts, found);
     if held.events_by_kind != counts.classified {
         let (by_kind, classified) = (held.events_by_kind, counts.classified);
@@ -159,6 +163,10 @@ async fn check_manifest<E: OpenExport>(
     if held.undated != counts.undated {
         let (rows, undated) = (held.undated, counts.undated);
         found.problem(name, format!("{rows} of its rows have no time, and it says {undated}"));
+    }
+    let micros = |time: Option<DateTime<Utc>>| time.map(|time| time.timestamp_micros());
+    if held.times != micros(manifest.first_event).zip(micros(manifest.last_event)) {
+        found.problem(name, "the first or last event that it names is not that of its rows");
     }
     match export {
         None => found.exports_absent += 1,
@@ -172,6 +180,8 @@ async fn check_manifest<E: OpenExport>(
 struct Held {
     lines: Lines,
     undated: u64,
+    /// The first and last time of an event, in microseconds since 1970
+    times: Option<(i64, i64)>,
     events_by_kind: u64,
 }
 
@@ -285,7 +295,15 @@ fn check_file(file: &CommittedFile, content: &Bytes, held: &mut Held) -> Result<
             let lines =
                 column(batch, "line")?.as_primitive_opt::<Int64Type>().ok_or("its column line holds no integers")?;
             held.lines.add(Place::Ledger(ledger), lines.iter().flatten().filter_map(|line| u64::try_from(line).ok()));
-            held.undated += column(batch, "event_time")?.null_count() as u64;
+            let times = column(batch, "event_time")?;
+            held.undated += times.null_count() as u64;
+            let times = times
+                .as_primitive_opt::<TimestampMicrosecondType>()
+                .ok_or("its column event_time holds no times in microseconds")?;
+            for time in times.iter().flatten() {
+                let (first, last) = held.times.unwrap_or((time, time));
+                held.times = Some((first.min(time), last.max(time)));
+            }
             rows += batch.num_rows() as u64;
             Ok(())
         })?;

@@ -166,7 +166,9 @@ fn verify_finds_a_removed_row_even_when_everything_else_was_made_to_fit() {
     let lake = sound();
     let ledger = lake.file("ledger/access/");
     let rows = rows_of(&lake.read(&ledger));
-    lake.write(&ledger, as_parquet(&rows.slice(1, rows.num_rows() - 1)));
+    // Neither the first nor the last, which the manifest names.
+    let others = [rows.slice(0, 1), rows.slice(2, rows.num_rows() - 2)];
+    lake.write(&ledger, as_parquet(&arrow_select::concat::concat_batches(&rows.schema(), &others).unwrap()));
     lake.reseal(&ledger, 2, |manifest| {
         manifest.counts.read -= 1;
         manifest.counts.classified -= 1;
@@ -329,4 +331,15 @@ fn verify_finds_a_changed_byte_wherever_it_is() {
         lake.write(name, content);
     }
     assert!(missed.is_empty(), "{missed:#?}");
+}
+
+#[test]
+fn verify_finds_a_manifest_that_names_another_time() {
+    let lake = sound();
+    let (mut manifest, ledger) = (lake.manifest(), lake.file("ledger/access/"));
+    let last = manifest.last_event.unwrap();
+    let rows = manifest.files.iter().find(|file| file.name == ledger).unwrap().rows;
+    manifest.last_event = Some(last + chrono::TimeDelta::seconds(1));
+    lake.reseal(&ledger, rows, |found| found.last_event = manifest.last_event);
+    assert_found(&lake.verified(), &lake.file(names::MANIFESTS), "the first or last event that it names");
 }
