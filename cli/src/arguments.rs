@@ -1,11 +1,17 @@
 //! The command line.
 
+// The comments here are what --help prints, where marks of Markdown would stand as they are.
+#![allow(clippy::doc_markdown)]
+
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand};
 use immuta_watch::alerts::AlertId;
+use immuta_watch::lake::S3Address;
 use immuta_watch::rules::{Level, Question};
+
+use crate::place::Place;
 
 /// Governance monitoring for Immuta's audit logs: exports in, alerts and a verifiable lake out.
 #[derive(Debug, Parser)]
@@ -35,6 +41,8 @@ pub(crate) enum Command {
     Rules(Rules),
     /// Check a pack and a configuration, and put them in force for the functions that watch a lake
     Publish(Publish),
+    /// Put the exports that lie in S3 already into the queue that the function reads
+    Backfill(Backfill),
     /// Count a lake again from the exports and its own files
     Verify(Verify),
     /// Write the exports of a made-up tenant, with planted incidents and a file that names them
@@ -43,17 +51,21 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Run {
-    /// Exports, or folders of exports: NDJSON or JSON arrays, plain, gzip or zstd
-    #[arg(required = true)]
-    pub(crate) exports: Vec<PathBuf>,
-    /// The folder of the lake; made if there is none
-    #[arg(long)]
-    pub(crate) lake: PathBuf,
+    /// Exports, or folders of exports, or s3://bucket/prefix: NDJSON or JSON arrays, plain, gzip or zstd
+    #[arg(required = true, value_parser = Place::parser())]
+    pub(crate) exports: Vec<Place>,
+    /// The lake, a folder or s3://bucket/prefix; made if there is none
+    #[arg(long, value_parser = Place::parser())]
+    pub(crate) lake: Place,
     #[command(flatten)]
     pub(crate) pack: PackOptions,
     /// Classify exports that are committed already once more, as after a change of rules
     #[arg(long)]
     pub(crate) again: bool,
+    /// Tell the destinations of the configuration of the alerts, and of what an earlier run could not deliver; without
+    /// it nobody is told
+    #[arg(long)]
+    pub(crate) notify: bool,
     /// How many exports to read at once [default: one per core]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,
@@ -74,9 +86,9 @@ pub(crate) struct PackOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
-    /// Exports, or folders of exports
-    #[arg(required = true)]
-    pub(crate) exports: Vec<PathBuf>,
+    /// Exports, or folders of exports, or s3://bucket/prefix
+    #[arg(required = true, value_parser = Place::parser())]
+    pub(crate) exports: Vec<Place>,
     #[command(flatten)]
     pub(crate) pack: PackOptions,
     /// Print the result as JSON
@@ -86,9 +98,9 @@ pub(crate) struct Inspect {
 
 #[derive(Debug, Args)]
 pub(crate) struct ListAlerts {
-    /// The folder of the lake
-    #[arg(long)]
-    pub(crate) lake: PathBuf,
+    /// The lake, a folder or s3://bucket/prefix
+    #[arg(long, value_parser = Place::parser())]
+    pub(crate) lake: Place,
     /// Only alerts of this level or above
     #[arg(long, value_parser = level)]
     pub(crate) level: Option<Level>,
@@ -122,9 +134,9 @@ pub(crate) struct ListAlerts {
 pub(crate) struct ExplainAlert {
     /// The alert's id, as the list prints it
     pub(crate) id: AlertId,
-    /// The folder of the lake
-    #[arg(long)]
-    pub(crate) lake: PathBuf,
+    /// The lake, a folder or s3://bucket/prefix
+    #[arg(long, value_parser = Place::parser())]
+    pub(crate) lake: Place,
     /// The folder of the pack, for the texts of its rules [default: the pack inside this program]
     #[arg(long)]
     pub(crate) rules: Option<PathBuf>,
@@ -175,9 +187,9 @@ pub(crate) struct ExplainRule {
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Publish {
-    /// The folder of the lake whose functions are to use it; made if there is none
-    #[arg(long)]
-    pub(crate) lake: PathBuf,
+    /// The lake whose functions are to use it, a folder or s3://bucket/prefix; made if there is none
+    #[arg(long, value_parser = Place::parser())]
+    pub(crate) lake: Place,
     #[command(flatten)]
     pub(crate) pack: PackOptions,
     /// Check everything and say what would change, and write nothing
@@ -198,13 +210,57 @@ pub(crate) struct Publish {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Verify {
-    /// The folder of the lake
+#[command(
+    after_help = "The rate: a message is an export, and an export of a few MB keeps a function busy for about a second. \
+                  Five a second thus keep some five functions busy, and leave the others, and the queue, to the exports \
+                  that arrive meanwhile. Raise it where the function may run more often at once.\n\n\
+                  How far it came stands in the state file, which is written after every ten exports at the most and removed \
+                  at the end: stopped or killed, the same call goes on where it was. An export that is fed twice is \
+                  classified once. Exports that are written meanwhile are for S3's own notifications to tell of."
+)]
+pub(crate) struct Backfill {
+    /// The exports, s3://bucket/prefix
+    pub(crate) exports: S3Address,
+    /// The queue that the function reads, by its URL
+    #[arg(long, value_name = "URL", required_unless_present = "dry_run", value_parser = queue_url)]
+    pub(crate) queue: Option<String>,
+    /// So many exports a second, at the most
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) rate: u32,
+    /// Only exports written to S3 on or after this date (UTC)
+    #[arg(long, value_name = "DATE")]
+    pub(crate) since: Option<NaiveDate>,
+    /// Only exports written to S3 on or before this date (UTC)
+    #[arg(long, value_name = "DATE")]
+    pub(crate) until: Option<NaiveDate>,
+    /// Feed so many exports at the most, and stop there; the same call goes on with the next ones
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) limit: Option<u64>,
+    /// Where it keeps how far it came, and goes on from [default: backfill-BUCKET.json in this folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
+    /// The lake, s3://bucket/prefix: its own files, and exports that it has committed as they are now, are passed over
     #[arg(long)]
-    pub(crate) lake: PathBuf,
-    /// Exports or folders that must all be in the lake; may be given more than once
-    #[arg(long, value_name = "PATH")]
-    pub(crate) exports: Vec<PathBuf>,
+    pub(crate) lake: Option<S3Address>,
+    /// Let the alerts of these exports notify somebody; without it they only stand in the lake
+    #[arg(long)]
+    pub(crate) notify: bool,
+    /// Count what would be fed, and feed nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// The lake, a folder or s3://bucket/prefix
+    #[arg(long, value_parser = Place::parser())]
+    pub(crate) lake: Place,
+    /// Exports, folders or s3://bucket/prefix that must all be in the lake; may be given more than once
+    #[arg(long, value_name = "PATH", value_parser = Place::parser())]
+    pub(crate) exports: Vec<Place>,
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -239,6 +295,14 @@ pub(crate) struct Simulate {
     /// Plant no incidents: a tenant in which nothing should interrupt anybody
     #[arg(long)]
     pub(crate) quiet_tenant: bool,
+}
+
+/// Reads a queue's URL.
+fn queue_url(text: &str) -> Result<String, String> {
+    if text.starts_with("https://") || text.starts_with("http://") {
+        return Ok(text.to_owned());
+    }
+    Err(format!("that is no URL; `aws sqs get-queue-url --queue-name {text}` prints the one of a queue with this name"))
 }
 
 /// Reads a level by its name.

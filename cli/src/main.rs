@@ -1,4 +1,4 @@
-//! `immuta-watch` on a laptop: audit exports in, alerts and a verifiable lake out.
+//! `immuta-watch` on a laptop: audit exports in, alerts and a verifiable lake out; and the operator's tool.
 
 mod arguments;
 mod commands;
@@ -6,6 +6,9 @@ mod examples;
 mod exit;
 mod exports;
 mod pack;
+mod place;
+mod runtime;
+mod stores;
 mod terminal;
 
 use clap::Parser;
@@ -22,6 +25,7 @@ fn main() -> std::process::ExitCode {
         Command::Explain(explain) => commands::explain::explain(explain),
         Command::Rules(rules) => commands::rules::rules(rules),
         Command::Publish(publish) => commands::publish::publish(publish),
+        Command::Backfill(backfill) => commands::backfill::backfill(backfill),
         Command::Verify(verify) => commands::verify::verify(verify),
         Command::Simulate(simulate) => commands::simulate::simulate(simulate),
     };

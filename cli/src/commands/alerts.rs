@@ -10,9 +10,10 @@ use immuta_watch::lake::visit_alerts;
 use immuta_watch::rules::Route;
 use serde_json::json;
 
-use super::{block_on, open_lake};
+use super::open_lake;
 use crate::arguments::ListAlerts;
 use crate::exit::Exit;
+use crate::runtime::block_on;
 use crate::terminal::{Cell, DIM, Table, harmless, number, of_level, program, say};
 
 /// The highest levels first, the latest first within a level; `most` at the most, 0 for all.
@@ -62,7 +63,7 @@ pub(crate) fn list(arguments: &ListAlerts) -> Result<Exit> {
     if shown.len() < count {
         say!("  and {} more; --limit 0 shows all", number((count - shown.len()) as u64))?;
     }
-    say!("\nExplain one: {} explain ID --lake {}", program(), arguments.lake.display())?;
+    say!("\nExplain one: {} explain ID --lake {}", program(), arguments.lake)?;
     Ok(Exit::Done)
 }
 

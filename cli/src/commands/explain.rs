@@ -8,10 +8,11 @@ use immuta_watch::rules::{Condition, Route, Rule};
 use serde_json::{Value, json};
 
 use super::alerts::{as_json, unusual_status};
-use super::{block_on, open_lake};
+use super::open_lake;
 use crate::arguments::ExplainAlert;
 use crate::exit::Exit;
 use crate::pack;
+use crate::runtime::block_on;
 use crate::terminal::{BOLD, Cell, DIM, Table, counted, harmless, number, of_level, program, say, styled, wrapped};
 
 pub(crate) fn explain(arguments: &ExplainAlert) -> Result<Exit> {
@@ -21,7 +22,7 @@ pub(crate) fn explain(arguments: &ExplainAlert) -> Result<Exit> {
             "there is no alert {} in this lake; `{} alerts --lake {}` lists those there are",
             arguments.id,
             program(),
-            arguments.lake.display()
+            arguments.lake
         );
     };
     // What held stands in the alert; the rule's texts are the pack's, and an alert of a rule that is no longer in it is

@@ -6,26 +6,29 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use immuta_watch::event::{Event, Record, kind, time};
 use immuta_watch::export::{Ending, ExportReader, Limits};
-use immuta_watch::lake::LocalExport;
+use immuta_watch::lake::OpenExport;
 use immuta_watch::report::{Inspection, Lateness};
 use immuta_watch::rules::Pack;
 use serde_json::json;
 
 use crate::arguments::Inspect;
 use crate::exit::Exit;
+use crate::place::Place;
+use crate::runtime::block_on;
+use crate::stores::AnyExport;
 use crate::terminal::{BOLD, Cell, DIM, RED, Table, bytes, counted, harmless, number, program, progress, say, styled};
 use crate::{exports, pack};
 
 pub(crate) fn inspect(arguments: &Inspect) -> Result<Exit> {
     let (pack, _) = pack::load(&arguments.pack)?;
-    let exports::Found { exports, notes } = exports::find(&arguments.exports, None)?;
+    let exports::Found { exports, notes, .. } = exports::find(&arguments.exports, None)?;
     let notes = notes.into_iter().map(|(path, reason)| format!("{path}: {reason}")).collect();
     let mut seen = Seen { notes, ..Seen::default() };
     let bar = progress(exports.len() as u64, "Inspecting");
     for export in &exports {
         bar.set_message(counted(seen.inspection.events, "event"));
         if let Err(error) = seen.export(export, &pack) {
-            seen.notes.push(format!("{}: {error:#}", export.path().display()));
+            seen.notes.push(format!("{}: {error:#}", export.name()));
         }
         bar.inc(1);
     }
@@ -41,7 +44,7 @@ pub(crate) fn inspect(arguments: &Inspect) -> Result<Exit> {
 
 /// The command that comes next, with what was given to this one.
 fn print_next(arguments: &Inspect) -> Result<()> {
-    let exports: Vec<String> = arguments.exports.iter().map(|path| path.display().to_string()).collect();
+    let exports: Vec<String> = arguments.exports.iter().map(Place::to_string).collect();
     let option = |(name, path): (&str, &Option<PathBuf>)| Some(format!(" {name} {}", path.as_ref()?.display()));
     let options = [("--rules", &arguments.pack.rules), ("--config", &arguments.pack.config)];
     let options: String = options.into_iter().filter_map(option).collect();
@@ -59,9 +62,9 @@ struct Seen {
 }
 
 impl Seen {
-    fn export(&mut self, export: &LocalExport, pack: &Pack) -> Result<()> {
-        let file = std::fs::File::open(export.path()).context("the export cannot be read")?;
-        let mut reader = ExportReader::new(BufReader::new(file), Limits::default())?;
+    fn export(&mut self, export: &AnyExport, pack: &Pack) -> Result<()> {
+        let bytes = block_on(export.open())?.context("the export cannot be read")?;
+        let mut reader = ExportReader::new(BufReader::new(bytes), Limits::default())?;
         while let Some(line) = reader.next_line()? {
             match Record::of_line(&line.content) {
                 None => self.inspection.blank(),
@@ -71,7 +74,7 @@ impl Seen {
         }
         self.plain_bytes += reader.plain_bytes();
         if let Ending::Early(reason) = reader.ending() {
-            self.notes.push(format!("{}: read up to where {reason}", export.path().display()));
+            self.notes.push(format!("{}: read up to where {reason}", export.name()));
         }
         Ok(())
     }

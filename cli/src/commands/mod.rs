@@ -1,6 +1,8 @@
 //! One module per command: call the library, print what came of it.
 
 pub(crate) mod alerts;
+pub(crate) mod backfill;
+mod backfill_state;
 pub(crate) mod explain;
 pub(crate) mod inspect;
 pub(crate) mod publish;
@@ -8,6 +10,7 @@ mod publish_changes;
 pub(crate) mod rules;
 mod rules_explain;
 pub(crate) mod run;
+mod run_report;
 pub(crate) mod simulate;
 pub(crate) mod verify;
 
@@ -15,28 +18,47 @@ use std::io;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use immuta_watch::lake::{DirectoryStore, names};
+use immuta_watch::lake::{DirectoryStore, S3Address, S3Store, names};
 
-/// A runtime for the library's asynchronous edges, on the calling thread.
-fn block_on<F: Future>(future: F) -> Result<F::Output> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    Ok(runtime.context("the asynchronous runtime does not start")?.block_on(future))
-}
+use crate::place::Place;
+use crate::runtime::{self, block_on};
+use crate::stores::AnyStore;
 
 /// Opens a lake that is there already, to read it.
-fn open_lake(folder: &Path) -> Result<DirectoryStore> {
-    if !folder.join(names::MANIFESTS).is_dir() {
-        bail!(
-            "there is no lake in {}; `immuta-watch run EXPORTS --lake {}` makes one",
-            folder.display(),
-            folder.display()
-        );
+fn open_lake(place: &Place) -> Result<AnyStore> {
+    let (store, is_there) = match place {
+        Place::Local(folder) => {
+            let is_there = folder.join(names::MANIFESTS).is_dir();
+            (AnyStore::Folder(DirectoryStore::open_to_read(folder)), is_there)
+        }
+        Place::S3(address) => {
+            let (store, is_there) = reach_lake(address)?;
+            (AnyStore::S3(store), is_there)
+        }
+    };
+    if !is_there {
+        bail!("there is no lake in {place}; `immuta-watch run EXPORTS --lake {place}` makes one");
     }
-    Ok(DirectoryStore::open_to_read(folder))
+    Ok(store)
 }
 
-/// Opens a lake, which is made if there is none.
-fn create_lake(folder: &Path) -> Result<DirectoryStore> {
+/// Opens a lake, which is made if there is none. A bucket is not made.
+fn create_lake(place: &Place) -> Result<AnyStore> {
+    match place {
+        Place::Local(folder) => Ok(AnyStore::Folder(create_folder(folder)?)),
+        Place::S3(address) => Ok(AnyStore::S3(reach_lake(address)?.0)),
+    }
+}
+
+/// A lake in S3, and whether anything is in it: a bucket that cannot be reached is said before any work is done.
+fn reach_lake(address: &S3Address) -> Result<(S3Store, bool)> {
+    let store = S3Store::new(runtime::s3()?, address);
+    let is_there =
+        block_on(store.has_manifests())?.with_context(|| format!("the lake in {address} cannot be opened"))?;
+    Ok((store, is_there))
+}
+
+fn create_folder(folder: &Path) -> Result<DirectoryStore> {
     DirectoryStore::open(folder).map_err(|error| {
         let hint = match error.kind() {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {

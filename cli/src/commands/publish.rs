@@ -1,7 +1,5 @@
 //! `publish`: checks a pack and a configuration, puts them in force for a lake, and says what that changed.
 
-use std::path::Path;
-
 use anyhow::{Context, Result, bail};
 use chrono::SecondsFormat;
 use immuta_watch::config::Configuration;
@@ -11,11 +9,14 @@ use immuta_watch::rules::Pack;
 use serde_json::{Value, json};
 
 use super::publish_changes::Changes;
-use super::{block_on, create_lake, rules};
+use super::{create_lake, rules};
 use crate::arguments::{PackOptions, Publish};
 use crate::examples::Examples;
 use crate::exit::Exit;
 use crate::pack;
+use crate::place::Place;
+use crate::runtime::block_on;
+use crate::stores::AnyStore;
 use crate::terminal::{DIM, GREEN, RED, YELLOW, counted, harmless, program, say, styled};
 
 pub(crate) fn publish(arguments: &Publish) -> Result<Exit> {
@@ -29,15 +30,17 @@ pub(crate) fn publish(arguments: &Publish) -> Result<Exit> {
     block_on(publish_to(&open(arguments)?, &bundle, arguments))?
 }
 
-fn open(arguments: &Publish) -> Result<DirectoryStore> {
-    let folder = &arguments.lake;
-    if folder.to_str().is_some_and(|lake| lake.starts_with("s3://")) {
-        bail!("{} is no folder; publishing to S3 is not possible with this release", folder.display());
-    }
+fn open(arguments: &Publish) -> Result<AnyStore> {
+    // A prefix in a bucket is always there; a folder may be a slip of the pen.
+    let Place::Local(folder) = &arguments.lake else { return create_lake(&arguments.lake) };
     if (arguments.show || arguments.rollback) && !folder.is_dir() {
         bail!("there is no lake in {}; `{} publish` without this option makes one", folder.display(), program());
     }
-    if arguments.show || arguments.dry_run { Ok(DirectoryStore::open_to_read(folder)) } else { create_lake(folder) }
+    if arguments.show || arguments.dry_run {
+        Ok(AnyStore::Folder(DirectoryStore::open_to_read(folder)))
+    } else {
+        create_lake(&arguments.lake)
+    }
 }
 
 /// The bundle, if its pack compiles and its examples pass; otherwise it was said what is wrong.
@@ -173,7 +176,7 @@ fn print(
     before: Option<&str>,
     bundle: &Bundle,
     changes: Option<Result<Changes, String>>,
-    lake: &Path,
+    lake: &Place,
 ) -> Result<()> {
     let (ok, hash) = (styled(GREEN, "ok"), bundle.hash());
     match outcome {
@@ -198,7 +201,7 @@ fn print(
     if matches!(outcome, Outcome::WouldPublish) {
         return Ok(());
     }
-    let (program, lake) = (program(), harmless(&lake.display().to_string(), 300));
+    let (program, lake) = (program(), harmless(&lake.to_string(), 300));
     say!("\nFunctions use it for the exports that come from now on. What is committed already stays as it is.")?;
     Ok(say!("To go back: {program} publish --lake {lake} --rollback")?)
 }

@@ -1,28 +1,27 @@
 //! `verify`: counting a lake again.
 
-use std::path::Path;
-
 use anyhow::{Context, Result};
 use immuta_watch::export::Limits;
-use immuta_watch::lake::{self, LocalExport, Verification};
+use immuta_watch::lake::{self, Verification};
 use serde_json::json;
 
-use super::{block_on, open_lake};
+use super::open_lake;
 use crate::arguments::Verify;
 use crate::exit::Exit;
 use crate::exports;
+use crate::runtime::block_on;
+use crate::stores::AnyExport;
 use crate::terminal::{GREEN, RED, counted, harmless, number, progress, say, styled};
 
 pub(crate) fn verify(arguments: &Verify) -> Result<Exit> {
     let store = open_lake(&arguments.lake)?;
-    let exports::Found { exports: expected, notes } = if arguments.exports.is_empty() {
-        exports::Found { exports: Vec::new(), notes: Vec::new() }
+    let exports::Found { exports: expected, notes, .. } = if arguments.exports.is_empty() {
+        exports::Found::default()
     } else {
         exports::find(&arguments.exports, Some(&arguments.lake))?
     };
-    let find = |uri: &str| LocalExport::at(Path::new(uri.strip_prefix("file://")?)).ok();
     let bar = progress(expected.len() as u64, "Verifying");
-    let mut found = block_on(lake::verify(&store, &expected, find, Limits::default(), &mut || {
+    let mut found = block_on(lake::verify(&store, &expected, AnyExport::at, Limits::default(), &mut || {
         bar.inc(1);
         bar.set_message(counted(bar.position(), "manifest"));
     }))?

@@ -1,0 +1,237 @@
+"""The command line on S3: exports and lakes in buckets."""
+
+import hashlib
+import itertools
+import json
+import os
+
+import duckdb
+import pytest
+
+from aws import CUT, LOST
+from binary import FAILED, WRONG_ARGUMENTS, immuta_watch
+from lakes import differences, lake_files
+from on_cloud import bucket_of, program_on, put_all
+
+
+@pytest.fixture
+def program(cloud):
+    return program_on(cloud)
+
+
+@pytest.fixture
+def exports(cloud, small_tenant) -> str:
+    """The small tenant's exports in a bucket of this test."""
+    return put_all(cloud, small_tenant, cloud.bucket("audit"))
+
+
+@pytest.fixture(scope="session")
+def small_lake(small_tenant, tmp_path_factory):
+    """The small tenant's lake in a folder, and what `run` said of it."""
+    lake = tmp_path_factory.mktemp("small-lake") / "lake"
+    return lake, immuta_watch("run", small_tenant.exports, "--lake", lake, "--json").json
+
+
+def without_sources(value):
+    """JSON without what comes from where an export lies. (Of an event in two exports, one is shown, chosen by address.)"""
+    its_own = ("source", "line", "receivedTimestamp")
+    if isinstance(value, dict):
+        return {name: without_sources(held) for name, held in value.items() if name not in its_own}
+    return [without_sources(held) for held in value] if isinstance(value, list) else value
+
+
+def test_a_lake_in_s3_is_that_of_a_folder_but_for_where_its_exports_lie(cloud, program, exports, small_tenant, small_lake):
+    folder, said = small_lake
+    lake = f"s3://{cloud.bucket()}/the/lake"
+    ran = program("run", exports, "--lake", lake, "--json").json
+    names = ("exports", "counts", "alerts", "notifications", "alerts_by_question", "conserved", "notes")
+    assert {name: ran[name] for name in names} == {name: said[name] for name in names}
+    verified = program("verify", "--lake", lake, "--exports", exports, "--json").json
+    assert verified["whole"] and verified["exports_recounted"] == len(small_tenant.files)
+
+    listed = program("alerts", "--lake", lake, "--limit", 0, "--json").json_lines
+    in_folder = immuta_watch("alerts", "--lake", folder, "--limit", 0, "--json").json_lines
+    assert without_sources(listed) == without_sources(in_folder)
+    alert = listed[0]["id"]
+    assert without_sources(program("explain", alert, "--lake", lake, "--json").json) == without_sources(
+        immuta_watch("explain", alert, "--lake", folder, "--json").json
+    )
+    assert program("inspect", exports, "--json").json == immuta_watch("inspect", small_tenant.exports, "--json").json
+
+
+def test_the_files_of_both_lakes_are_the_same_bytes_but_for_where_the_exports_lie(
+    cloud, program, exports, small_tenant, small_lake, tmp_path
+):
+    bucket = cloud.bucket()
+    program("run", exports, "--lake", f"s3://{bucket}/lake")
+    in_s3 = {key.removeprefix("lake/"): content for key, content in cloud.objects(bucket).items()}
+
+    def source(address: str) -> bytes:
+        return hashlib.sha256(address.encode()).hexdigest()[:32].encode()
+
+    addresses = {
+        f"{exports}/{path.relative_to(small_tenant.exports)}": f"file://{path.resolve()}" for path in small_tenant.files
+    }
+    replaced = [(source(one), source(other)) for one, other in addresses.items()]
+    replaced += [(one.encode(), other.encode()) for one, other in addresses.items()]
+
+    def of_the_folder(content: bytes) -> bytes:
+        for one, other in replaced:
+            content = content.replace(one, other)
+        return content
+
+    def rows(path) -> list:
+        """A ledger's rows; its one column that says where the export lies is the lake's own name for it."""
+        table = f"read_parquet('{path}', hive_partitioning = false)"
+        return duckdb.sql(f"SELECT COLUMNS(* EXCLUDE (source))::VARCHAR FROM {table} ORDER BY ALL").fetchall()
+
+    folder = small_lake[0]
+    in_folder = {name: folder / name for name in lake_files(folder)}
+    assert sorted(of_the_folder(name.encode()).decode() for name in in_s3) == sorted(in_folder)
+    for name, content in in_s3.items():
+        path = in_folder[of_the_folder(name.encode()).decode()]
+        if name.startswith("ledger/"):
+            (tmp_path / "one.parquet").write_bytes(content)
+            assert rows(tmp_path / "one.parquet") == rows(path), name
+        elif name.startswith("manifests/"):
+            one, other = json.loads(of_the_folder(content)), json.loads(path.read_bytes())
+            for its_own in ("etag", "seal", "files"):
+                one.pop(its_own), other.pop(its_own)
+            assert one == other, name
+        else:
+            assert of_the_folder(content) == path.read_bytes(), name
+
+
+def test_a_lake_at_the_root_of_the_bucket_of_the_exports(cloud, program, exports, small_tenant):
+    """The exports lie inside of the lake, then: its own files are told by the names it gives them."""
+    bucket = bucket_of(exports)
+    lake = f"s3://{bucket}"
+    before = cloud.keys(bucket)
+    for everything in (lake, exports):
+        ran = program("run", everything, "--lake", lake, "--json").json
+        assert (ran["exports"], ran["notes"]) == (len(small_tenant.files), [])
+    assert program("run", lake, "--lake", lake, "--json").json["passed_over"]["lakes_own"] > 0
+    assert program("verify", "--lake", lake, "--exports", lake, "--json").json["whole"]
+    assert set(before) <= set(cloud.keys(bucket))
+
+
+def test_a_lake_in_s3_takes_exports_from_a_folder_and_from_s3_in_one_run(cloud, program, exports, small_tenant):
+    lake = f"s3://{cloud.bucket()}/lake"
+    places = [exports, small_tenant.exports]
+    assert program("run", *places, "--lake", lake, "--json").json["exports"] == 2 * len(small_tenant.files)
+    verified = program("verify", "--lake", lake, "--exports", places[0], "--exports", places[1], "--json").json
+    assert verified["whole"] and verified["exports_recounted"] == 2 * len(small_tenant.files)
+
+
+def test_rules_are_published_to_a_lake_in_s3(cloud, program, pack):
+    lake = f"s3://{cloud.bucket()}/lake"
+    assert "Nothing was ever published" in program("publish", "--lake", lake, "--show").out
+    assert "nothing to go back to" in program("publish", "--lake", lake, "--rollback", expect=FAILED).err
+    assert program("publish", "--lake", lake, "--dry-run", "--json").json["outcome"] == "would_publish"
+    assert cloud.keys(bucket_of(lake)) == []
+    first = program("publish", "--lake", lake, "--json", "--by", "ann").json
+    rule = pack / "watcher" / "webhook_deleted.yml"
+    rule.write_text(rule.read_text().replace("title: Webhook deleted", "title: A webhook is gone", 1))
+    assert program("publish", "--lake", lake, "--rules", pack, "--json").json["outcome"] == "published"
+    back = program("publish", "--lake", lake, "--rollback")
+    assert f"{first['hash']} is in force again" in back.out and f"publish --lake {lake} --rollback" in back.out
+    shown = program("publish", "--lake", lake, "--show", "--json").json["current"]
+    assert shown["hash"] == first["hash"] and len(shown["history"]) == 3
+    assert "there is no bucket nowhere-at-all" in program("publish", "--lake", "s3://nowhere-at-all", expect=FAILED).err
+
+
+def test_running_again_changes_no_byte(cloud, program, exports, small_tenant):
+    lake = cloud.bucket()
+    program("run", exports, "--lake", f"s3://{lake}")
+    before = cloud.objects(lake)
+    assert program("run", exports, "--lake", f"s3://{lake}", "--json").json["already_committed"] == len(small_tenant.files)
+    program("run", exports, "--lake", f"s3://{lake}", "--again")
+    assert differences(before, cloud.objects(lake)) == []
+
+
+def test_answers_that_are_lost_and_calls_that_fail_leave_the_same_lake(cloud, program, exports):
+    undisturbed, disturbed = cloud.bucket("undisturbed"), cloud.bucket("disturbed")
+    program("run", exports, "--lake", f"s3://{undisturbed}/lake")
+    seen, faults = set(), itertools.cycle([LOST, 503, CUT])
+
+    def disturb(call):
+        """The first call of each kind on each object: its answer is lost, or it fails, or it is cut."""
+        asked = (call.method, call.path)
+        return None if asked in seen else seen.add(asked) or next(faults)
+
+    cloud.server.on_call = disturb
+    program("run", exports, "--lake", f"s3://{disturbed}/lake", "--jobs", 4, timeout=300)
+    cloud.server.on_call = None
+    assert {method for method, _ in seen} >= {"PUT", "GET", "HEAD", "DELETE"}
+    assert differences(cloud.objects(undisturbed), cloud.objects(disturbed)) == []
+
+
+def test_a_lake_in_a_folder_takes_exports_from_s3(program, exports, tmp_path, small_tenant):
+    program("run", exports, "--lake", tmp_path / "lake")
+    verified = program("verify", "--lake", tmp_path / "lake", "--json").json
+    assert verified["whole"] and verified["exports_recounted"] == len(small_tenant.files)
+
+
+def test_one_object_is_an_export_and_a_folder_is_not_its_neighbour(cloud, program, small_tenant, tmp_path):
+    bucket = cloud.bucket("audit")
+    content = small_tenant.files[0].read_bytes()
+    keys = ["audit/dt=2026 11/a b+c%20ü:1.json.gz", "audit/2", "audit-old/3"]
+    for key in keys:
+        cloud.put(bucket, key, content)
+
+    def read(address):
+        return program("run", address, "--lake", tmp_path / "lake", "--again", "--json").json["exports"]
+
+    assert read(f"s3://{bucket}/{keys[0]}") == 1
+    assert read(f"s3://{bucket}/audit") == 2
+    assert read(f"s3://{bucket}/audit/") == 2
+    assert read(f"s3://{bucket}") == 3
+    manifests = [json.loads(path.read_text())["uri"] for path in (tmp_path / "lake" / "manifests").iterdir()]
+    assert sorted(manifests) == sorted(f"s3://{bucket}/{key}" for key in keys)
+
+
+def test_the_lakes_own_files_and_empty_objects_are_no_exports(cloud, program, exports, small_tenant):
+    bucket = bucket_of(exports)
+    cloud.put(bucket, "exports/folder/", b"")
+    lake = f"{exports}/lake"
+    program("run", exports, "--lake", lake)
+    again = program("run", exports, "--lake", lake, "--json").json
+    own = len(cloud.keys(bucket, "exports/lake/"))
+    assert again["passed_over"] == {"empty": 1, "lakes_own": own}
+    assert (again["exports"], again["notes"]) == (len(small_tenant.files), [])
+    assert program("verify", "--lake", lake, "--exports", exports, "--json").json["whole"]
+
+
+def test_verify_finds_an_export_that_was_replaced_and_one_that_is_gone(cloud, program, exports):
+    lake = f"s3://{cloud.bucket()}"
+    program("run", exports, "--lake", lake)
+    bucket = bucket_of(exports)
+    replaced, gone = cloud.keys(bucket)[:2]
+    cloud.put(bucket, replaced, b"{}\n")
+    cloud.s3.delete_object(Bucket=bucket, Key=gone)
+    verified = program("verify", "--lake", lake, "--json", expect=1).json
+    assert [problem["about"] for problem in verified["problems"]] == [f"s3://{bucket}/{replaced}"]
+    assert verified["exports_absent"] == 1
+
+
+def test_what_cannot_be_reached_is_said_with_what_to_do(cloud, program, exports, tmp_path):
+    def said(*arguments, **options):
+        return program(*arguments, expect=FAILED, **options).err
+
+    lake = tmp_path / "lake"
+    assert "there is no bucket nowhere-at-all" in said("run", "s3://nowhere-at-all/x", "--lake", lake)
+    assert "there is no bucket nowhere-at-all" in said("run", exports, "--lake", "s3://nowhere-at-all/x")
+    assert "there is no lake in s3://" in said("verify", "--lake", f"s3://{bucket_of(exports)}/lake")
+    assert "there is no export in" in said("inspect", f"s3://{bucket_of(exports)}/nothing/")
+    cloud.server.on_call = lambda call: 403
+    assert "s3:ListBucket is needed" in said("inspect", exports)
+    cloud.server.on_call = None
+    unsigned = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    unsigned |= {"AWS_ENDPOINT_URL": cloud.server.url, "AWS_REGION": "eu-west-1", "AWS_EC2_METADATA_DISABLED": "true"}
+    unsigned["HOME"] = str(tmp_path)
+    said_unsigned = immuta_watch("inspect", exports, env=unsigned, expect=FAILED).err
+    assert "no AWS credentials were found; set AWS_PROFILE" in said_unsigned
+    for slip in ("s3:/bucket/x", "S3://bucket/x", "s3:bucket"):
+        err = program("run", slip, "--lake", lake, expect=WRONG_ARGUMENTS).err
+        assert "looks like s3://bucket/prefix" in err and slip in err
+    assert not lake.exists()
