@@ -1,6 +1,7 @@
 # demo · test · lint · bench · build. Nothing needs to be installed by hand: Rust, Python 3 and make suffice.
 
 CLI := target/demo/immuta-watch
+CLASSIFY := target/demo/classify
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
@@ -9,13 +10,11 @@ PYTHON ?= python3
 help: ## What there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
-$(CLI): FORCE
-	cargo build --quiet --locked --profile demo -p immuta-watch-cli
-FORCE:
+# Everything at once: built one by one, the same libraries would be built again with other features.
+build: ## Build the command line (target/demo/immuta-watch) and the functions
+	cargo build --quiet --locked --profile demo --workspace
 
-build: $(CLI) ## Build the command line (target/demo/immuta-watch)
-
-demo: $(CLI) ## Simulate a month of a tenant, classify it, verify the lake, show one alert
+demo: build ## Simulate a month of a tenant, classify it, verify the lake, show one alert
 	@rm -rf demo && mkdir demo
 	@echo "$$ $(CLI) simulate --out demo" && $(CLI) simulate --out demo && echo
 	@echo "$$ $(CLI) run demo/exports --lake demo/lake --config demo/immuta-watch.yml" && \
@@ -29,13 +28,12 @@ test: test-rust test-end-to-end ## Every test
 test-rust: ## Unit, property and protocol tests
 	cargo test --locked --workspace
 
-test-end-to-end: $(CLI) ## The built program against real parts (DuckDB, pySigma, kill -9)
-	IMMUTA_WATCH=$(CLI) $(PYTHON) tests/run.py
+test-end-to-end: build ## The built programs against real parts (DuckDB, pySigma, S3, SQS, SNS, kill -9)
+	IMMUTA_WATCH=$(CLI) IMMUTA_WATCH_CLASSIFY=$(CLASSIFY) $(PYTHON) tests/run.py
 
 bench: ## Compare with what one would run instead (BENCH=--base: a few minutes)
-	cargo build --quiet --locked --release -p immuta-watch-cli
-	cargo build --quiet --locked --release -p immuta-watch --example floor
-	IMMUTA_WATCH=target/release/immuta-watch $(PYTHON) bench/run.py $(BENCH)
+	cargo build --quiet --locked --release --workspace --bins --examples
+	IMMUTA_WATCH=target/release/immuta-watch IMMUTA_WATCH_CLASSIFY=target/release/classify $(PYTHON) bench/run.py $(BENCH)
 
 lint: ## Formatting, clippy, documentation
 	cargo fmt --all --check

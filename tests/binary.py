@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 BINARY = Path(os.environ.get("IMMUTA_WATCH", ROOT / "target" / "demo" / "immuta-watch")).absolute()
+# The function `classify`.
+CLASSIFY = Path(os.environ.get("IMMUTA_WATCH_CLASSIFY", ROOT / "target" / "demo" / "classify")).absolute()
 
 # Longer than any call takes on a slow machine; a call that hangs fails its test instead of stopping the suite.
 PATIENCE = 60
@@ -52,6 +54,11 @@ def start(*arguments) -> subprocess.Popen:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+
+
+def publish(lake: str, environment: dict, *arguments) -> Ran:
+    """Puts the pack inside the program, and a configuration if one is named, in force in a lake in S3."""
+    return immuta_watch("publish", "--lake", lake, *arguments, env={**os.environ, **environment})
 
 
 class Measured(NamedTuple):

@@ -10,18 +10,22 @@
 //! ```
 //!
 //! [`event`], [`circumstances`], [`rules`], [`findings`], [`alerts`] and [`report`] are pure: no I/O but temporary files for what does not fit in
-//! memory, no clock, no cloud type. [`export`], [`lake`] and the senders of [`notify`] are the edges; [`aws`] says how AWS is called.
+//! memory, no clock, no cloud type. [`export`], [`lake`], [`backfill`] and the senders of [`notify`] are the edges; [`aws`] says how AWS is called.
 
 pub mod alerts;
 pub mod aws;
+pub mod backfill;
 pub mod circumstances;
 pub mod config;
 mod digest;
 pub mod event;
 pub mod export;
 pub mod findings;
+pub mod function;
 pub mod lake;
 pub mod notify;
+#[cfg(test)]
+mod replies;
 pub mod report;
 pub mod rules;
 mod spelling;

@@ -10,6 +10,7 @@ use immuta_watch::circumstances::Circumstance;
 use immuta_watch::config::Configuration;
 use immuta_watch::event::Field;
 use immuta_watch::findings::ledger::Ledger;
+use immuta_watch::function::telemetry::Metric;
 use immuta_watch::rules::{Pack, Question, Raise, Rule};
 
 /// Compares what stands between two marks of a document with what the code says.
@@ -71,6 +72,15 @@ fn every_circumstance_is_documented() {
         writeln!(table, "| `{}` | {} |", circumstance.name(), circumstance.meaning()).unwrap();
     }
     check("fields.md", "circumstances", &table);
+}
+
+#[test]
+fn every_metric_is_documented() {
+    let mut table = "| metric | unit | what it says |\n| --- | --- | --- |\n".to_owned();
+    for metric in Metric::ALL {
+        writeln!(table, "| `{}` | {} | {} |", metric.name(), metric.unit(), metric.meaning()).unwrap();
+    }
+    check("operations.md", "metrics", &table);
 }
 
 /// Every governance question, the rules that answer it, what they watch, where that shows, and an example of each.

@@ -103,6 +103,10 @@ pub struct RouteChoice {
     pub rules: Vec<String>,
 }
 
+/// The destinations that a deployment's template makes. Routes may name them though the configuration does not say what
+/// they are.
+const FROM_THE_TEMPLATE: [&str; 2] = ["slack", "topic"];
+
 /// The places that a secret may be kept in, as `url_from` and `secret_from` name them.
 const SECRET_STORES: [&str; 2] = ["secretsmanager:", "ssm:"];
 
@@ -129,6 +133,26 @@ impl NotifyConfiguration {
             .map(|(name, destination)| (name.as_str(), destination))
     }
 
+    /// Adds the destinations of a deployment, but those that the configuration has one of its own for. Unless a route
+    /// names one, it is told everything that notifies.
+    pub fn add_defaults(&mut self, destinations: &BTreeMap<String, Destination>) {
+        for (name, destination) in destinations {
+            if self.destinations.contains_key(name) {
+                continue;
+            }
+            let is_named = self.routes.iter().any(|choice| choice.to.contains(name));
+            if !is_named && !self.routes.is_empty() {
+                self.routes.push(RouteChoice {
+                    to: vec![name.clone()],
+                    level: None,
+                    questions: Vec::new(),
+                    rules: Vec::new(),
+                });
+            }
+            self.destinations.insert(name.clone(), destination.clone());
+        }
+    }
+
     /// Every name that is used must be there, and every destination must be one.
     pub(super) fn check(&self) -> Result<(), String> {
         if self.storm == 0 {
@@ -139,38 +163,74 @@ impl NotifyConfiguration {
             if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
                 return Err(format!("{key}: a name has letters, digits, - and _ only; it becomes part of file names"));
             }
-            let Destination { slack, sns, webhook, .. } = destination;
-            if [slack.is_some(), sns.is_some(), webhook.is_some()].iter().filter(|is| **is).count() != 1 {
-                return Err(format!("{key}: say exactly one of slack, sns and webhook"));
-            }
-            let secrets = [
-                slack.as_ref().map(|slack| ("slack.url_from", &slack.url_from)),
-                webhook.as_ref().map(|webhook| ("webhook.secret_from", &webhook.secret_from)),
-            ];
-            for (part, place) in secrets.into_iter().flatten() {
-                if !SECRET_STORES.iter().any(|store| place.strip_prefix(store).is_some_and(|name| !name.is_empty())) {
-                    return Err(format!(
-                        "{key}.{part}: write secretsmanager:NAME or ssm:NAME, never the secret itself"
-                    ));
-                }
-            }
-            if let Some(topic) = sns.as_ref().map(|sns| &sns.topic).filter(|topic| !topic.starts_with("arn:")) {
-                return Err(format!("{key}.sns.topic: {topic} is no ARN"));
-            }
-            if let Some(webhook) = webhook
-                && !["https://", "http://"].iter().any(|scheme| webhook.url.starts_with(scheme))
-            {
-                return Err(format!("{key}.webhook.url: it begins with https:// (or http:// within your network)"));
-            }
+            destination.check().map_err(|reason| format!("{key}: {reason}"))?;
         }
         for (number, choice) in (1..).zip(&self.routes) {
-            for name in &choice.to {
+            for name in choice.to.iter().filter(|name| !FROM_THE_TEMPLATE.contains(&name.as_str())) {
                 if !self.destinations.contains_key(name) {
-                    let hint = did_you_mean(name, self.destinations.keys().map(String::as_str));
+                    let known = self.destinations.keys().map(String::as_str).chain(FROM_THE_TEMPLATE);
+                    let hint = did_you_mean(name, known);
                     return Err(format!("notify.routes, entry {number}: there is no destination {name}{hint}"));
                 }
             }
         }
         Ok(())
+    }
+}
+
+impl Destination {
+    /// It must be exactly one, and say where in a way that can be right.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let Self { slack, sns, webhook, .. } = self;
+        if [slack.is_some(), sns.is_some(), webhook.is_some()].iter().filter(|is| **is).count() != 1 {
+            return Err("say exactly one of slack, sns and webhook".to_owned());
+        }
+        let secrets = [
+            slack.as_ref().map(|slack| ("slack.url_from", &slack.url_from)),
+            webhook.as_ref().map(|webhook| ("webhook.secret_from", &webhook.secret_from)),
+        ];
+        for (part, place) in secrets.into_iter().flatten() {
+            if !SECRET_STORES.iter().any(|store| place.strip_prefix(store).is_some_and(|name| !name.is_empty())) {
+                return Err(format!("{part}: write secretsmanager:NAME or ssm:NAME, never the secret itself"));
+            }
+        }
+        if let Some(topic) = sns.as_ref().map(|sns| &sns.topic).filter(|topic| !topic.starts_with("arn:")) {
+            return Err(format!("sns.topic: {topic} is no ARN"));
+        }
+        if let Some(webhook) = webhook
+            && !["https://", "http://"].iter().any(|scheme| webhook.url.starts_with(scheme))
+        {
+            return Err("webhook.url: it begins with https:// (or http:// within your network)".to_owned());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn to(names: &[&str]) -> RouteChoice {
+        let to = names.iter().map(|name| (*name).to_owned()).collect();
+        RouteChoice { to, level: Some(Level::High), questions: Vec::new(), rules: Vec::new() }
+    }
+
+    #[test]
+    fn a_destination_of_the_template_is_told_everything_unless_a_route_names_it() {
+        let sns = SnsDestination { topic: "arn:aws:sns:eu-west-1:123456789012:alerts".to_owned() };
+        let topic = Destination { sns: Some(sns), ..Destination::default() };
+        let template = BTreeMap::from([("topic".to_owned(), topic.clone())]);
+        let told = |routes: Vec<RouteChoice>, level| {
+            let own = BTreeMap::from([("own".to_owned(), topic.clone())]);
+            let mut notify = NotifyConfiguration { routes, destinations: own, ..NotifyConfiguration::default() };
+            notify.check().unwrap();
+            notify.add_defaults(&template);
+            let question = Question::Watcher;
+            notify.destinations_of(level, question, &[]).map(|(name, _)| name.to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(told(vec![], Level::Low), ["own", "topic"]);
+        assert_eq!(told(vec![to(&["own"])], Level::Low), ["topic"]);
+        assert!(told(vec![to(&["topic"])], Level::Low).is_empty());
+        assert_eq!(told(vec![to(&["topic"])], Level::High), ["topic"]);
     }
 }

@@ -5,11 +5,13 @@
 //! read any further (a truncated gzip stream, a decompression bomb) ends the export, with the reason, and keeps what
 //! was read before it.
 
+mod arrival;
 mod compression;
 mod lines;
 mod reader;
 mod source;
 
+pub use arrival::{Arrival, MARK, Notification, NotificationError};
 pub use compression::Compression;
 pub use reader::{Content, Ending, ExportReader, Limits, Line};
 pub use source::{Source, SourceId, local_uri};
