@@ -13,6 +13,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import zipfile
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +30,7 @@ import run as end_to_end  # noqa: E402  tests/run.py, which makes the environmen
 
 WORK = ROOT / "target" / "bench"
 BINARY = Path(os.environ.get("IMMUTA_WATCH", ROOT / "target" / "release" / "immuta-watch")).absolute()
+CLASSIFY = Path(os.environ.get("IMMUTA_WATCH_CLASSIFY", BINARY.parent / "classify")).absolute()
 FLOOR = Path(os.environ.get("FLOOR", BINARY.parent / "examples" / "floor")).absolute()
 RSIGMA_VERSION = "0.23.0"
 RSIGMA = WORK / "rsigma" / "bin" / "rsigma"
@@ -40,6 +42,8 @@ PACKS = ((50, True), (200, True), (1000, True), (1000, False))
 # How often each is run; the best counts. Times that are long are steady.
 BEST_OF = {1: 3, 10: 1, 100: 1}
 STARTS = 20
+# Small exports that reach the function at once.
+SMALL_EXPORTS = 100
 
 
 class Measured(NamedTuple):
@@ -207,6 +211,27 @@ def install_rsigma() -> "str | None":
     return None if done.returncode == 0 else (done.stderr.strip().splitlines() or ["no reason was given"])[-1]
 
 
+def function(large: data.Export, many: data.Export) -> dict:
+    """The function classify, behind a Lambda runtime API; see functions.py."""
+    print("\nthe function classify", flush=True)
+    command = [end_to_end.python(), BENCH / "functions.py", large.path, many.path, SMALL_EXPORTS]
+    environment = {**os.environ, "IMMUTA_WATCH": str(BINARY), "IMMUTA_WATCH_CLASSIFY": str(CLASSIFY)}
+    done = subprocess.run(list(map(str, command)), env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    found = json.loads(done.stdout.splitlines()[-1])
+    return {**found, "large_facts": large.facts(), "zip_mib": round(zipped(CLASSIFY) / 2**20, 2)}
+
+
+def zipped(binary: Path) -> int:
+    """The size of the zip that Lambda is given, in bytes."""
+    stripped = WORK / "bootstrap"
+    shutil.copy(binary, stripped)
+    subprocess.run(["strip", stripped], check=False)
+    packed = WORK / "bootstrap.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as out:
+        out.write(stripped, "bootstrap")
+    return packed.stat().st_size
+
+
 def machine() -> dict:
     cpu = platform.processor() or platform.machine()
     if Path("/proc/cpuinfo").exists():
@@ -220,6 +245,7 @@ def arguments() -> argparse.Namespace:
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--base", action="store_true", help="the base size only (a few minutes)")
     size.add_argument("--full", action="store_true", help="also 100 times the base size (an hour, 50 GB of disk)")
+    parser.add_argument("--function", action="store_true", help="only what the function takes")
     parser.add_argument("--no-rsigma", action="store_true", help="leave out rsigma, whose build takes several minutes")
     parser.add_argument("--no-memory", action="store_true", help="leave out the 1 GiB export")
     parser.add_argument("--write-docs", action="store_true", help="put the results into docs/benchmarks.md")
@@ -229,16 +255,24 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     chosen = arguments()
     WORK.mkdir(parents=True, exist_ok=True)
-    for binary in (BINARY, FLOOR):
+    for binary in (BINARY, CLASSIFY, FLOOR):
         if not binary.exists():
             raise SystemExit(f"error: there is no {binary}; run `make bench`, which builds it")
     left_out = []
-    no_rsigma = "not asked for" if chosen.no_rsigma else install_rsigma()
+    no_rsigma = "not asked for" if chosen.no_rsigma or chosen.function else install_rsigma()
     no_duckdb = end_to_end.make_environment()
     for name, reason in (("rsigma", no_rsigma), ("DuckDB", no_duckdb)):
         if reason is not None:
             left_out.append(f"{name}: {reason}")
             print(f"LEFT OUT {left_out[-1]}")
+    release = subprocess.run([BINARY, "--version"], check=True, capture_output=True, text=True).stdout.split()[-1]
+    if chosen.function:
+        if no_duckdb is not None:
+            raise SystemExit(f"error: no environment for the stand-ins of AWS: {no_duckdb}")
+        many = data.export(BINARY, WORK / "data", release, data.base_times(1))
+        large = data.export(BINARY, WORK / "data", release, data.GIBIBYTE)
+        print(report.function_lines(function(large, many)))
+        return 0
     contest = Contest(rsigma=no_rsigma is None, duckdb=no_duckdb is None)
     multiples = [1] if chosen.base else [1, 10]
     if chosen.full:
@@ -248,7 +282,6 @@ def main() -> int:
             left_out.append(f"100 times the base size: it takes {ROOM_FOR_FULL / 1e9:.0f} GB of free disk")
             print(f"LEFT OUT {left_out[-1]}")
 
-    release = subprocess.run([BINARY, "--version"], check=True, capture_output=True, text=True).stdout.split()[-1]
     exports = {
         multiple: data.export(BINARY, WORK / "data", release, data.base_times(multiple)) for multiple in multiples
     }
@@ -268,6 +301,8 @@ def main() -> int:
     if not chosen.no_memory:
         export = data.export(BINARY, WORK / "data", release, data.GIBIBYTE)
         results["memory"] = {**export.facts(), **row("", classify(export)[0], export)}
+    if no_duckdb is None:
+        results["function"] = function(data.export(BINARY, WORK / "data", release, data.GIBIBYTE), exports[1])
     results["differences"] = contest.differences
     (WORK / "result.json").write_text(json.dumps(results, indent=2) + "\n")
     shutil.rmtree(WORK / "lake", ignore_errors=True)

@@ -8,6 +8,10 @@
 mod approving;
 #[path = "lake_protocol/delivering.rs"]
 mod delivering;
+#[path = "lake_protocol/disturbed.rs"]
+mod disturbed;
+#[path = "lake_protocol/disturbed_sequences.rs"]
+mod disturbed_sequences;
 #[path = "lake_protocol/publishing.rs"]
 mod publishing;
 #[path = "lake_protocol/records.rs"]

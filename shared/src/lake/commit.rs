@@ -5,7 +5,7 @@
 //! 3. Classify.
 //! 4. Enter every file that will be written or removed in the lease.
 //! 5. Write the files under their names.
-//! 6. Where people are to be told: leave in the outbox what the commit will have to tell.
+//! 6. Where people are to be told: leave in the outbox what the commit will have to tell, unless it is in force already.
 //! 7. Write the manifest, if it is still the former one: the commit point.
 //! 8. Remove what was touched and is not in the new manifest.
 //! 9. Give the lease back.
@@ -174,7 +174,10 @@ impl<S: Store> Lake<'_, S> {
         let former_files = former.iter().flat_map(|(manifest, _)| manifest.file_names());
         let planned = findings.planned_files().into_iter().map(|(area, date)| names::file(area, date, &source.id));
         lease.plan(planned.chain(former_files).collect::<Vec<_>>(), self.clock.now()).await?;
-        let manifest = self.write_files(source, &version, findings, context, &mut lease, announce).await?;
+        // What was committed already was left in the outbox then; here somebody died before the work was done. Left there
+        // once more on another day, old alerts would be told in a second summary.
+        let told = former.as_ref().map(|(manifest, _)| manifest).filter(|_| !again);
+        let manifest = self.write_files(source, &version, findings, context, &mut lease, (announce, told)).await?;
 
         let condition = former.map_or(Condition::Absent, |(_, etag)| Condition::Matches(etag));
         lease.keep(self.clock.now()).await?;
@@ -227,7 +230,7 @@ impl<S: Store> Lake<'_, S> {
         findings: Findings,
         context: &Context<'_>,
         lease: &mut Lease<'_, S>,
-        mut announce: Option<&mut (dyn Announce + '_)>,
+        (mut announce, told): (Option<&mut (dyn Announce + '_)>, Option<&Manifest>),
     ) -> Result<Manifest, CommitError> {
         let mut manifest = Manifest {
             etag: version.etag.clone(),
@@ -260,9 +263,9 @@ impl<S: Store> Lake<'_, S> {
         }
         manifest.files.sort_by(|a, b| a.name.cmp(&b.name));
         let manifest = manifest.sealed();
-        if let Some(entry) = announce.and_then(|announce| announce.entry(&manifest)) {
-            let Manifest { etag, pack, configuration, release, .. } = &manifest;
-            let name = names::outbox(&source.id, &[etag, pack, configuration, release]);
+        let is_told = told.is_some_and(|told| told.made_from() == manifest.made_from());
+        if let Some(entry) = announce.filter(|_| !is_told).and_then(|announce| announce.entry(&manifest)) {
+            let name = names::outbox(&source.id, &manifest.made_from());
             lease.keep(self.clock.now()).await?;
             self.store.put(&name, &mut Blob::of(&entry)).await?;
         }
@@ -271,6 +274,11 @@ impl<S: Store> Lake<'_, S> {
 }
 
 impl Manifest {
+    /// What tells the commits of an export apart.
+    fn made_from(&self) -> [&str; 4] {
+        [&self.etag, &self.pack, &self.configuration, &self.release]
+    }
+
     /// A manifest of an export that yielded nothing.
     fn nothing(source: &Source) -> Self {
         Self {

@@ -13,6 +13,7 @@ mod local_export;
 mod manifest;
 mod memory;
 pub mod names;
+mod outbox;
 pub mod packs;
 mod s3;
 mod store;

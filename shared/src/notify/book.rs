@@ -105,7 +105,8 @@ pub enum Claim {
 }
 
 impl Book {
-    /// Asks to send an item as `holder`. At most `most` alerts are told one by one.
+    /// Asks to send an item as `holder`, which nobody else is called, and which has settled what it sent of this item
+    /// before. At most `most` alerts are told one by one.
     pub fn claim(&mut self, item: &Item, most: u32, holder: &str, now: DateTime<Utc>) -> Claim {
         let is_full = self.alerts.len() >= usize::try_from(most).unwrap_or(usize::MAX);
         let delivery = match item {
@@ -161,6 +162,10 @@ impl Delivery {
     fn claim(&mut self, holder: &str, now: DateTime<Utc>) -> Claim {
         if self.is_settled() {
             return Claim::Settled;
+        }
+        if self.is_held_by(holder) {
+            // Its own claim, of which it did not get the answer: nothing was sent on it.
+            return Claim::Send { possibly_repeated: self.in_doubt };
         }
         if self.until > now {
             return Claim::Later(self.until);
@@ -253,6 +258,16 @@ mod tests {
         book.settle(&alert(1), &accepted(), "one", NEVER, at(401));
         book.settle(&alert(1), &accepted(), "two", NEVER, at(402));
         assert_eq!(book.delivery(&alert(1)).unwrap().state, State::PossiblyRepeated);
+    }
+
+    #[test]
+    fn whoever_lost_the_answer_to_its_claim_may_claim_again_and_leaves_no_doubt() {
+        let mut book = Book::default();
+        book.claim(&alert(1), 9, "one", at(0));
+        assert_eq!(book.claim(&alert(1), 9, "one", at(1)), FIRST);
+        assert_eq!(book.claim(&alert(1), 9, "two", at(1)), Claim::Later(at(120)));
+        assert_eq!(book.claim(&alert(1), 9, "one", at(500)), FIRST);
+        assert_eq!(book.delivery(&alert(1)).unwrap().attempts, 1);
     }
 
     #[test]

@@ -3,34 +3,28 @@
 //! Every send is claimed first, by a conditional write to the destination's [`Book`]; what became of it is entered
 //! behind it, together with the next claim. A process that dies in between leaves a claim that runs out, and whoever
 //! takes it over marks its message *possibly repeated*. Destinations are served side by side, so that one that is down
-//! neither delays nor repeats another. An entry leaves the outbox once nothing of it is left to do.
+//! neither delays nor repeats another ([`super::round`]). An entry leaves the outbox once nothing of it is left to do.
 
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::future::try_join_all;
+use chrono::TimeDelta;
+use futures_util::future::join_all;
 use serde::Serialize;
 
 use super::announcement::{Announcement, Candidate, Commit, RuleWindow};
-use super::book::{Book, Claim, Item, State};
 use super::compose;
 use super::message::Message;
-use super::messenger::{Messenger, Sent};
-use super::open_book::OpenBook;
+use super::messenger::Messenger;
+use super::round::{Contents, Parcel, Round};
 use crate::alerts::Approvals;
 use crate::config::{Destination, NotifyConfiguration};
-use crate::lake::{Clock, Manifest, ReadError, Store, StoreError, names, read_approvals};
-
-/// A destination that fails so many times in a row is left alone until the next round.
-const FAILURES_IN_A_ROW: u32 = 2;
+use crate::export::Source;
+use crate::lake::{Clock, ETag, Lake, Manifest, ReadError, Store, StoreError, names, read_approvals};
 
 /// An entry whose commit has not come after this long never will: its export was replaced before it was committed.
 const ABANDONED: TimeDelta = TimeDelta::days(1);
-
-/// A message is sent only if its claim lasts for so much longer: more than one attempt may take.
-const ATTEMPT: TimeDelta = TimeDelta::seconds(30);
 
 /// What came of delivering, in messages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -107,10 +101,9 @@ impl<S: Store, M: Messenger> Office<'_, S, M> {
         };
         let mut first_error = None;
         for entry in entries {
-            match self.deliver_entry(&entry.name).await {
-                Ok(came_of_it) => tally += came_of_it,
-                Err(error) => first_error = first_error.or(Some(error)),
-            }
+            let (came_of_it, error) = self.entry(&entry.name).await;
+            tally += came_of_it;
+            first_error = first_error.or(error);
         }
         (tally, first_error)
     }
@@ -120,38 +113,78 @@ impl<S: Store, M: Messenger> Office<'_, S, M> {
     /// # Errors
     /// [`DeliverError`]
     pub async fn deliver_entry(&self, name: &str) -> Result<Tally, DeliverError> {
-        let Some(stored) = self.store.get(name).await? else { return Ok(Tally::default()) };
-        let announcement: Announcement = serde_json::from_slice(&stored.content)
-            .map_err(|error| DeliverError::Damaged { name: name.to_owned(), reason: error.to_string() })?;
-        if let Some(commit) = &announcement.commit
-            && !self.is_in_force(commit).await?
-        {
-            if self.clock.now() - announcement.written > ABANDONED {
-                self.store.remove(name).await?;
+        let (tally, error) = self.entry(name).await;
+        error.map_or(Ok(tally), Err)
+    }
+
+    /// What came of an entry, as far as it got.
+    async fn entry(&self, name: &str) -> (Tally, Option<DeliverError>) {
+        let mut tally = Tally::default();
+        let error = self.tell(name, &mut tally).await.err();
+        (tally, error)
+    }
+
+    async fn tell(&self, name: &str, tally: &mut Tally) -> Result<(), DeliverError> {
+        let Some((mut announcement, seen)) = self.read(name).await? else { return Ok(()) };
+        if let Some(commit) = &announcement.commit {
+            if !self.is_in_force(commit).await? {
+                if self.clock.now() - announcement.written > ABANDONED {
+                    self.remove_abandoned(name, &seen, commit).await?;
+                }
+                return Ok(());
             }
-            return Ok(Tally::default());
+            // Until its commit is in force an entry may be replaced, by one of another day, so what was read before does
+            // not count.
+            let Some((last, _)) = self.read(name).await? else { return Ok(()) };
+            announcement = last;
         }
         let parcels = self.parcels(&announcement).await?;
         let holder = format!("{}.{}", self.store.holder(), RUNS.fetch_add(1, Ordering::Relaxed));
+        // All of them to their ends, whatever becomes of one: who is stopped between sending a message and entering
+        // that it was taken has it sent again.
         let rounds = parcels.into_iter().map(|(destination, parcels)| {
             let round = Round { office: self, name: destination, holder: &holder };
             async move { round.hand_over(parcels).await }
         });
-        let mut tally = Tally::default();
-        for came_of_it in try_join_all(rounds).await? {
-            tally += came_of_it;
+        let mut first_error = None;
+        for (came_of_it, error) in join_all(rounds).await {
+            *tally += came_of_it;
+            first_error = first_error.or(error);
+        }
+        if let Some(error) = first_error {
+            return Err(error.into());
         }
         if tally.pending == 0 {
             self.store.remove(name).await?;
         }
-        Ok(tally)
+        Ok(())
+    }
+
+    /// An entry as it stands, with its version; none if it is gone.
+    async fn read(&self, name: &str) -> Result<Option<(Announcement, ETag)>, DeliverError> {
+        let Some(stored) = self.store.get(name).await? else { return Ok(None) };
+        let announcement = serde_json::from_slice(&stored.content)
+            .map_err(|error| DeliverError::Damaged { name: name.to_owned(), reason: error.to_string() })?;
+        Ok(Some((announcement, stored.etag)))
     }
 
     /// Whether the commit that an announcement belongs to is the one that the manifest stands for.
     async fn is_in_force(&self, commit: &Commit) -> Result<bool, StoreError> {
         let Some(stored) = self.store.get(&commit.manifest).await? else { return Ok(false) };
-        let manifest: Option<Manifest> = serde_json::from_slice(&stored.content).ok();
-        Ok(manifest.is_some_and(|manifest| Commit::of(&manifest) == *commit))
+        // A manifest that cannot be read says nothing of any commit; none is given up for it.
+        let manifest: Manifest = serde_json::from_slice(&stored.content)
+            .map_err(|error| StoreError::new("read", &commit.manifest, format!("the manifest is damaged: {error}")))?;
+        Ok(Commit::of(&manifest) == *commit)
+    }
+
+    /// Removes an entry whose commit never came, while nobody can be about to make that commit after all.
+    async fn remove_abandoned(&self, name: &str, seen: &ETag, commit: &Commit) -> Result<(), StoreError> {
+        let is_abandoned_still = async {
+            let stored = self.store.get(name).await?;
+            Ok(stored.is_some_and(|stored| stored.etag == *seen) && !self.is_in_force(commit).await?)
+        };
+        let lake = Lake { store: self.store, clock: self.clock };
+        lake.remove_at_rest(&Source::at(&commit.uri).id, name, is_abandoned_still).await
     }
 
     /// What each destination is to get.
@@ -205,165 +238,6 @@ impl<S: Store, M: Messenger> Office<'_, S, M> {
         match (first, last) {
             (Some(first), Some(last)) => read_approvals(self.store, first, last).await,
             _ => Ok(Approvals::default()),
-        }
-    }
-}
-
-/// What one destination is to get from one delivery record.
-struct Parcel {
-    /// The record's folder
-    folder: String,
-    contents: Contents,
-}
-
-enum Contents {
-    /// Alerts of one rule and window, the gravest first, and how many more there are
-    Alerts(RuleWindow, Vec<Message>, u64),
-    /// The summary of alerts about old events
-    Summary(Box<Message>),
-}
-
-/// One round to one destination.
-struct Round<'r, 'o, S, M> {
-    office: &'r Office<'o, S, M>,
-    name: &'r str,
-    holder: &'r str,
-}
-
-/// What was sent and has yet to be entered.
-type Unsettled = Option<(Item, Sent)>;
-
-impl<S: Store, M: Messenger> Round<'_, '_, S, M> {
-    async fn hand_over(&self, parcels: Vec<Parcel>) -> Result<Tally, DeliverError> {
-        let mut tally = Tally::default();
-        let mut failures = 0;
-        for parcel in parcels {
-            let name = format!("{}{}.json", parcel.folder, self.name);
-            let mut book = OpenBook::open(self.office.store, name).await?;
-            tally += match parcel.contents {
-                Contents::Summary(message) => {
-                    let item = Item::Folded(message.count);
-                    self.all(&mut book, vec![(item, *message)], &mut failures).await?
-                }
-                Contents::Alerts(of, messages, further) => {
-                    self.alerts(&mut book, &of, messages, further, &mut failures).await?
-                }
-            };
-        }
-        Ok(tally)
-    }
-
-    /// Alerts of one rule and window: each by itself, and past the limit one message about all.
-    async fn alerts(
-        &self,
-        book: &mut OpenBook<'_, S>,
-        of: &RuleWindow,
-        messages: Vec<Message>,
-        further: u64,
-        failures: &mut u32,
-    ) -> Result<Tally, DeliverError> {
-        let Some(gravest) = messages.first().cloned() else { return Ok(Tally::default()) };
-        let items: Vec<(Item, Message)> =
-            messages.into_iter().filter_map(|message| Some((Item::Alert(message.alert.clone()?), message))).collect();
-        let mut tally = self.all(book, items, failures).await?;
-        tally.folded += further;
-        if tally.folded > 0 {
-            let told = book.book().alerts.len() as u64;
-            let id = format!("storm-{}-{}", of.rule, of.start.format("%Y%m%dT%H%MZ"));
-            let message = compose::storm(of, id, &gravest, told + tally.folded, told, self.office.lake);
-            let item = Item::Folded(message.count);
-            tally += self.all(book, vec![(item, message)], failures).await?;
-        }
-        Ok(tally)
-    }
-
-    /// Claims, sends and settles one after the other.
-    async fn all(
-        &self,
-        book: &mut OpenBook<'_, S>,
-        items: Vec<(Item, Message)>,
-        failures: &mut u32,
-    ) -> Result<Tally, DeliverError> {
-        let mut tally = Tally::default();
-        let mut unsettled: Unsettled = None;
-        for (item, message) in &items {
-            if *failures >= FAILURES_IN_A_ROW {
-                // Not claimed: only what is settled or folded already needs nothing more.
-                tally.pending += u64::from(!book.book().needs_nothing(item, self.office.notify.storm));
-                continue;
-            }
-            let claim = self.enter(book, unsettled.take(), Some(item)).await?;
-            match claim {
-                Claim::Settled => {}
-                Claim::Folded => tally.folded += 1,
-                Claim::Later(_) => tally.pending += 1,
-                Claim::Send { possibly_repeated } => {
-                    unsettled = self.send(book, item, message, possibly_repeated).await;
-                    match &unsettled {
-                        Some((_, Sent::Accepted { .. } | Sent::Rejected { .. })) => *failures = 0,
-                        _ => *failures += 1,
-                    }
-                    tally += came_of(unsettled.as_ref(), possibly_repeated);
-                }
-            }
-        }
-        if unsettled.is_some() {
-            self.enter(book, unsettled, None).await?;
-        }
-        Ok(tally)
-    }
-
-    /// One attempt. None if the claim has too little time left for one: it was not made.
-    async fn send(&self, book: &OpenBook<'_, S>, item: &Item, message: &Message, possibly_repeated: bool) -> Unsettled {
-        let office = self.office;
-        let until: DateTime<Utc> = book.book().delivery(item)?.until;
-        let destination = office.notify.destinations.get(self.name)?;
-        if office.clock.now() + ATTEMPT > until {
-            let reason = "the claim came too late".to_owned();
-            return Some((item.clone(), Sent::NotTaken { reason, retry_after: None }));
-        }
-        let message = Message { possibly_repeated, ..message.clone() };
-        Some((item.clone(), office.messenger.send(self.name, destination, &message).await))
-    }
-
-    /// Enters what became of the last attempt and claims the next item, in one write.
-    async fn enter(
-        &self,
-        book: &mut OpenBook<'_, S>,
-        unsettled: Unsettled,
-        next: Option<&Item>,
-    ) -> Result<Claim, StoreError> {
-        let office = self.office;
-        let give_up = office.notify.max_age.delta();
-        book.update(|book: &mut Book| {
-            let now = office.clock.now();
-            if let Some((item, sent)) = &unsettled {
-                book.settle(item, sent, self.holder, give_up, now);
-            }
-            next.map_or(Claim::Settled, |item| book.claim(item, office.notify.storm, self.holder, now))
-        })
-        .await
-    }
-}
-
-/// What one attempt adds to the tally.
-fn came_of(unsettled: Option<&(Item, Sent)>, possibly_repeated: bool) -> Tally {
-    let mut tally = Tally::default();
-    match unsettled {
-        Some((_, Sent::Accepted { .. })) if possibly_repeated => tally.possibly_repeated = 1,
-        Some((_, Sent::Accepted { .. })) => tally.sent = 1,
-        Some((_, Sent::Rejected { .. })) => tally.rejected = 1,
-        Some((_, Sent::NotTaken { .. } | Sent::Unknown { .. })) | None => tally.pending = 1,
-    }
-    tally
-}
-
-impl Book {
-    /// Whether an item needs no attempt of anybody's.
-    fn needs_nothing(&self, item: &Item, most: u32) -> bool {
-        match self.delivery(item) {
-            Some(delivery) => matches!(delivery.state, State::Sent | State::PossiblyRepeated | State::Rejected),
-            None => matches!(item, Item::Alert(_)) && self.alerts.len() >= usize::try_from(most).unwrap_or(usize::MAX),
         }
     }
 }

@@ -14,6 +14,7 @@ mod messenger;
 mod notice;
 mod open_book;
 pub mod render;
+mod round;
 mod senders;
 
 pub use announcement::{Announcement, Announcer, Candidate, Commit, Late, RuleWindow, Settled, Surplus};

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::Mutex;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{LazyLock, Mutex};
 
 use immuta_watch::config::{Configuration, Destination};
 use immuta_watch::findings::Blob;
@@ -13,7 +14,7 @@ use immuta_watch::lake::{
 use immuta_watch::notify::{Announcer, Message, Messenger, Office, Sent};
 
 use crate::records::grant;
-use crate::world::{Files, PACK, TestClock, TestExport, assert_same, context, lake_of, run};
+use crate::world::{self, Files, PACK, Pause, TestClock, TestExport, assert_same, context, lake_of, poll, run};
 
 const CONFIGURATION: &str = "
 notify:
@@ -47,6 +48,7 @@ struct Process<'w> {
     fails: Option<(usize, Fault)>,
     calls: AtomicUsize,
     dead: AtomicBool,
+    unanswered: &'w AtomicBool,
 }
 
 impl Process<'_> {
@@ -118,22 +120,34 @@ impl Messenger for Process<'_> {
         match self.call(take).await {
             Ok(()) => Sent::Accepted { reference: None },
             Err(()) if is_known => Sent::NotTaken { reason: "no connection".to_owned(), retry_after: None },
-            Err(()) => Sent::Unknown { reason: "no answer".to_owned() },
+            Err(()) => {
+                self.unanswered.store(true, Ordering::Relaxed);
+                Sent::Unknown { reason: "no answer".to_owned() }
+            }
         }
     }
 }
 
+static DESTINATIONS: LazyLock<Configuration> =
+    LazyLock::new(|| Configuration::parse(CONFIGURATION, &|_| unreachable!()).unwrap());
+
+/// Commits an export. Whether that was done.
+fn commit(process: &Process<'_>, clock: &TestClock, export: &TestExport) -> bool {
+    let uri = export.source().uri.clone();
+    let mut announcer = Announcer::new(&PACK, &DESTINATIONS.notify, "s3://lake", &uri, clock.now());
+    let lake = Lake { store: process, clock };
+    run(lake.commit(export, &context(&PACK), false, Some(&mut announcer), &mut |_| {})).is_ok()
+}
+
 /// Commits an export and delivers what the outbox holds.
 fn attempt(process: &Process<'_>, clock: &TestClock, export: &TestExport) {
-    let configuration = Configuration::parse(CONFIGURATION, &|_| unreachable!()).unwrap();
-    let uri = export.source().uri.clone();
-    let mut announcer = Announcer::new(&PACK, &configuration.notify, "s3://lake", &uri, clock.now());
-    let lake = Lake { store: process, clock };
-    if run(lake.commit(export, &context(&PACK), false, Some(&mut announcer), &mut |_| {})).is_err() {
-        return;
+    if commit(process, clock, export) {
+        run(office(process, process, clock).deliver(names::OUTBOX));
     }
-    let office = Office { store: process, messenger: process, clock, notify: &configuration.notify, lake: "s3://lake" };
-    run(office.deliver(names::OUTBOX));
+}
+
+fn office<'o, S>(store: &'o S, messenger: &'o Process<'o>, clock: &'o TestClock) -> Office<'o, S, Process<'o>> {
+    Office { store, messenger, clock, notify: &DESTINATIONS.notify, lake: "s3://lake" }
 }
 
 /// Two alerts that notify about this morning, one about last month.
@@ -151,19 +165,25 @@ struct World {
     taken: Taken,
     clock: TestClock,
     export: TestExport,
+    /// Whether a destination took a message and failed to say so
+    unanswered: AtomicBool,
 }
 
 impl World {
     fn new() -> Self {
         let (store, taken) = (MemoryStore::default(), Mutex::default());
-        Self { store, taken, clock: TestClock::new(), export: export() }
+        Self { store, taken, clock: TestClock::new(), export: export(), unanswered: AtomicBool::new(false) }
+    }
+
+    fn process(&self, name: &str, fails: Option<(usize, Fault)>) -> Process<'_> {
+        let store = self.store.as_holder(name);
+        let (calls, dead) = (AtomicUsize::new(0), AtomicBool::new(false));
+        Process { store, taken: &self.taken, fails, calls, dead, unanswered: &self.unanswered }
     }
 
     /// One process that may fail in a call; how many calls it made.
     fn round(&self, name: &str, fails: Option<(usize, Fault)>) -> usize {
-        let store = self.store.as_holder(name);
-        let (calls, dead) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let process = Process { store, taken: &self.taken, fails, calls, dead };
+        let process = self.process(name, fails);
         attempt(&process, &self.clock, &self.export);
         process.calls.into_inner()
     }
@@ -232,6 +252,60 @@ fn a_fault_at_every_call_in_turn_loses_no_alert_and_repeats_none_unmarked() {
             }
             let repeated = told.values().filter(|(unmarked, marked)| unmarked + marked > 1).count();
             assert!(repeated <= 1, "{when}: one fault repeats one message at the most: {told:?}");
+        }
+    }
+}
+
+#[test]
+fn whoever_tidies_the_outbox_never_removes_what_a_commit_leaves_there_meanwhile() {
+    // Somebody dies once the entry is there, before the manifest is.
+    let has_entry = |world: &World| world.store.files().keys().any(|name| name.starts_with(names::OUTBOX));
+    let dies = (1..).find(|call| {
+        let world = World::new();
+        world.round("failing", Some((*call, Fault::DiesAfter)));
+        has_entry(&world)
+    });
+    for (step, is_told_at_once) in (0..12).flat_map(|step| [(step, false), (step, true)]) {
+        let when = format!("held up after call {step}, told at once: {is_told_at_once}");
+        let world = World::new();
+        world.round("failing", dies.map(|call| (call, Fault::DiesAfter)));
+        assert!(has_entry(&world));
+        // A day later nobody expects the commit any more. It comes while somebody is tidying.
+        world.clock.advance(25 * 3600);
+        let tidying = world::Process::on(world.store.as_holder("tidying")).that_pauses(Pause::After);
+        let messenger = world.process("tidying", None);
+        let office = office(&tidying, &messenger, &world.clock);
+        let mut delivery = pin!(office.deliver(names::OUTBOX));
+        let is_over = (0..step).any(|_| poll(delivery.as_mut()).is_ready());
+        if is_told_at_once {
+            world.round("committing", None);
+        } else {
+            commit(&world.process("committing", None), &world.clock, &world.export);
+        }
+        if !is_over {
+            run(delivery);
+        }
+        world.mend(&when);
+        let told = world.told();
+        assert_eq!(told.len(), 6, "{when}: {told:?}");
+    }
+}
+
+#[test]
+fn a_store_that_fails_once_at_each_call_in_turn_repeats_nothing() {
+    for fault in [Fault::Before, Fault::After] {
+        for call in 1.. {
+            let world = World::new();
+            let calls = world.round("failing once", Some((call, fault)));
+            if call > calls {
+                break;
+            }
+            world.mend("afterwards");
+            let told = world.told();
+            let marked = told.values().filter(|(_, marked)| *marked > 0).count();
+            // Only what a destination took without saying so is in doubt.
+            let unanswered = usize::from(world.unanswered.load(Ordering::Relaxed));
+            assert_eq!(marked, unanswered, "{fault:?} in call {call}: {told:?}");
         }
     }
 }

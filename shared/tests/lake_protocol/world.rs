@@ -61,7 +61,12 @@ impl TestClock {
 
     /// Lets every lease run out.
     pub(crate) fn outlast_every_lease(&self) {
-        self.0.fetch_add(A_LEASE, Ordering::Relaxed);
+        self.advance(A_LEASE);
+    }
+
+    /// Moves it on by so many seconds.
+    pub(crate) fn advance(&self, seconds: u64) {
+        self.0.fetch_add(seconds, Ordering::Relaxed);
     }
 }
 
@@ -243,10 +248,11 @@ impl<S: Store> Store for Process<S> {
     }
 }
 
-struct Yield(bool);
+/// Lets others go on.
+pub(crate) struct Yield(bool);
 
 impl Yield {
-    fn once() -> Self {
+    pub(crate) fn once() -> Self {
         Self(false)
     }
 }
@@ -270,7 +276,7 @@ pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// Lets a future go on until it is held up again.
-pub(crate) fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+pub(crate) fn poll<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut TaskContext::from_waker(Waker::noop()))
 }
 

@@ -1,0 +1,191 @@
+//! One destination's round through an entry of the outbox: claim, send, settle, one message after the other.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::announcement::RuleWindow;
+use super::book::{Book, Claim, Item, State};
+use super::compose;
+use super::deliver::{Office, Tally};
+use super::message::Message;
+use super::messenger::{Messenger, Sent};
+use super::open_book::OpenBook;
+use crate::lake::{Store, StoreError};
+
+/// A destination that fails so many times in a row is left alone until the next round.
+const FAILURES_IN_A_ROW: u32 = 2;
+
+/// A message is sent only if its claim lasts for so much longer: more than one attempt may take.
+const ATTEMPT: TimeDelta = TimeDelta::seconds(30);
+
+/// What one destination is to get from one delivery record.
+pub(super) struct Parcel {
+    /// The record's folder
+    pub(super) folder: String,
+    pub(super) contents: Contents,
+}
+
+pub(super) enum Contents {
+    /// Alerts of one rule and window, the gravest first, and how many more there are
+    Alerts(RuleWindow, Vec<Message>, u64),
+    /// The summary of alerts about old events
+    Summary(Box<Message>),
+}
+
+/// One round to one destination.
+pub(super) struct Round<'r, 'o, S, M> {
+    pub(super) office: &'r Office<'o, S, M>,
+    /// The destination
+    pub(super) name: &'r str,
+    /// What nobody else is called, and this destination's round of no other entry
+    pub(super) holder: &'r str,
+}
+
+/// What was sent and has yet to be entered.
+type Unsettled = Option<(Item, Sent)>;
+
+impl<S: Store, M: Messenger> Round<'_, '_, S, M> {
+    /// Hands over all of them. One whose record fails holds up no other; the first error is given at the end, with what
+    /// came of it all the same.
+    pub(super) async fn hand_over(&self, parcels: Vec<Parcel>) -> (Tally, Option<StoreError>) {
+        let (mut tally, mut first_error, mut failures) = (Tally::default(), None, 0);
+        for parcel in parcels {
+            let handed_over = self.parcel(parcel, &mut tally, &mut failures).await;
+            first_error = first_error.or(handed_over.err());
+        }
+        (tally, first_error)
+    }
+
+    async fn parcel(&self, parcel: Parcel, tally: &mut Tally, failures: &mut u32) -> Result<(), StoreError> {
+        let name = format!("{}{}.json", parcel.folder, self.name);
+        let mut book = OpenBook::open(self.office.store, name).await?;
+        match parcel.contents {
+            Contents::Summary(message) => {
+                let item = Item::Folded(message.count);
+                self.all(&mut book, vec![(item, *message)], tally, failures).await
+            }
+            Contents::Alerts(of, messages, further) => {
+                let before = tally.folded;
+                let gravest = messages.first().cloned();
+                let items = messages
+                    .into_iter()
+                    .filter_map(|message| Some((Item::Alert(message.alert.clone()?), message)))
+                    .collect();
+                self.all(&mut book, items, tally, failures).await?;
+                tally.folded += further;
+                let folded = tally.folded - before;
+                let Some(gravest) = gravest.filter(|_| folded > 0) else { return Ok(()) };
+                let told = book.book().alerts.len() as u64;
+                let id = format!("storm-{}-{}", of.rule, of.start.format("%Y%m%dT%H%MZ"));
+                let message = compose::storm(&of, id, &gravest, told + folded, told, self.office.lake);
+                let item = Item::Folded(message.count);
+                self.all(&mut book, vec![(item, message)], tally, failures).await
+            }
+        }
+    }
+
+    /// Claims, sends and settles one after the other.
+    async fn all(
+        &self,
+        book: &mut OpenBook<'_, S>,
+        items: Vec<(Item, Message)>,
+        tally: &mut Tally,
+        failures: &mut u32,
+    ) -> Result<(), StoreError> {
+        let mut unsettled: Unsettled = None;
+        for (item, message) in &items {
+            if *failures >= FAILURES_IN_A_ROW {
+                // Not claimed: only what is settled or folded already needs nothing more.
+                tally.pending += u64::from(!book.book().needs_nothing(item, self.office.notify.storm));
+                continue;
+            }
+            match self.enter(book, unsettled.take(), Some(item)).await? {
+                Claim::Settled => {}
+                Claim::Folded => tally.folded += 1,
+                Claim::Later(_) => tally.pending += 1,
+                Claim::Send { possibly_repeated } => {
+                    unsettled = self.send(book, item, message, possibly_repeated).await;
+                    match &unsettled {
+                        Some((_, Sent::Accepted { .. } | Sent::Rejected { .. })) => *failures = 0,
+                        _ => *failures += 1,
+                    }
+                    *tally += came_of(unsettled.as_ref(), possibly_repeated);
+                }
+            }
+        }
+        if unsettled.is_some() {
+            self.enter(book, unsettled, None).await?;
+        }
+        Ok(())
+    }
+
+    /// One attempt. None if the claim has too little time left for one: it was not made.
+    async fn send(&self, book: &OpenBook<'_, S>, item: &Item, message: &Message, possibly_repeated: bool) -> Unsettled {
+        let office = self.office;
+        let until: DateTime<Utc> = book.book().delivery(item)?.until;
+        let destination = office.notify.destinations.get(self.name)?;
+        if office.clock.now() + ATTEMPT > until {
+            let reason = "the claim came too late".to_owned();
+            return Some((item.clone(), Sent::NotTaken { reason, retry_after: None }));
+        }
+        let message = Message { possibly_repeated, ..message.clone() };
+        Some((item.clone(), office.messenger.send(self.name, destination, &message).await))
+    }
+
+    /// Enters what became of the last attempt and claims the next item, in one write. If the store fails, what is known
+    /// of both is entered on the way out: that the one was taken, and that the other was not sent.
+    async fn enter(
+        &self,
+        book: &mut OpenBook<'_, S>,
+        unsettled: Unsettled,
+        next: Option<&Item>,
+    ) -> Result<Claim, StoreError> {
+        let office = self.office;
+        let give_up = office.notify.max_age.delta();
+        let settle = |book: &mut Book, now: DateTime<Utc>| {
+            if let Some((item, sent)) = &unsettled {
+                book.settle(item, sent, self.holder, give_up, now);
+            }
+        };
+        let entered = book.update(|book: &mut Book| {
+            let now = office.clock.now();
+            settle(book, now);
+            next.map_or(Claim::Settled, |item| book.claim(item, office.notify.storm, self.holder, now))
+        });
+        let entered = entered.await;
+        if let Err(error) = &entered {
+            let not_sent = Sent::NotTaken { reason: error.to_string(), retry_after: None };
+            let last_words = book.update(|book: &mut Book| {
+                let now = office.clock.now();
+                settle(book, now);
+                if let Some(item) = next {
+                    book.settle(item, &not_sent, self.holder, give_up, now);
+                }
+            });
+            // Should that fail as well, the claim runs out, and the message is sent again, marked.
+            let _ = last_words.await;
+        }
+        entered
+    }
+}
+
+/// What one attempt adds to the tally.
+fn came_of(unsettled: Option<&(Item, Sent)>, possibly_repeated: bool) -> Tally {
+    let mut tally = Tally::default();
+    match unsettled {
+        Some((_, Sent::Accepted { .. })) if possibly_repeated => tally.possibly_repeated = 1,
+        Some((_, Sent::Accepted { .. })) => tally.sent = 1,
+        Some((_, Sent::Rejected { .. })) => tally.rejected = 1,
+        Some((_, Sent::NotTaken { .. } | Sent::Unknown { .. })) | None => tally.pending = 1,
+    }
+    tally
+}
+
+impl Book {
+    /// Whether an item needs no attempt of anybody's.
+    fn needs_nothing(&self, item: &Item, most: u32) -> bool {
+        match self.delivery(item) {
+            Some(delivery) => matches!(delivery.state, State::Sent | State::PossiblyRepeated | State::Rejected),
+            None => matches!(item, Item::Alert(_)) && self.alerts.len() >= usize::try_from(most).unwrap_or(usize::MAX),
+        }
+    }
+}
