@@ -1,10 +1,11 @@
 """The function `classify`: from an object in S3 to the lake and the people concerned."""
 
 import json
+import os
 
 import pytest
 
-from binary import CLASSIFY, publish
+from binary import CLASSIFY, immuta_watch, publish
 from deployment import Deployment, alerts_in, conserved, deletions, slack_message
 from lambda_runtime import Function, InvocationFailed
 from notifications import NAMED, notification
@@ -216,6 +217,23 @@ def test_too_large_an_export_is_refused_with_the_command_that_reads_it(cloud, sl
         (line,) = deployed.lines("Export refused.")
         assert line["export"] == address and line["Bytes"] == len(large)
         assert set(deployed.manifests) == {f"s3://{deployed.bucket}/exports/small.ndjson"}
+
+
+def test_what_was_refused_is_classified_by_the_command_that_the_notice_names_and_told_by_the_function(cloud, slack):
+    with Deployment(cloud, slack, IMMUTA_WATCH_LARGEST_EXPORT="1000") as deployed:
+        address = deployed.upload("large.ndjson", deletions("ann", "bob", "cyd"))
+        deployed.run()
+        (notice,) = deployed.notices
+        program, *command = notice["look"].split()
+        assert program == "immuta-watch"
+        said = immuta_watch(*command, env={**os.environ, **cloud.environment}).out
+        assert "the functions that watch this lake tell people" in said
+        assert set(deployed.manifests) == {address} and len(deployed.outbox) == 1
+        (manifest,) = deployed.manifests.values()
+        current = json.loads(cloud.get(deployed.bucket, "lake/packs/current"))
+        assert (manifest["pack"], manifest["configuration"]) == (current["pack"], current["configuration"])
+        deployed.next_invocation()
+        assert deployed.outbox == [] and len(deployed.told_by_slack()) == len(deployed.told_by_topic()) == 4
 
 
 def test_without_a_pack_in_force_nothing_is_lost(cloud, slack):

@@ -63,7 +63,7 @@ pub(crate) struct Run {
     #[arg(long)]
     pub(crate) again: bool,
     /// Tell the destinations of the configuration of the alerts, and of what an earlier run could not deliver; without
-    /// it nobody is told
+    /// it nobody is told. In a lake that functions watch (something was published to it) they do the telling
     #[arg(long)]
     pub(crate) notify: bool,
     /// How many exports to read at once [default: one per core]

@@ -5,10 +5,12 @@ use std::{fs, io};
 
 use anyhow::{Context, Result};
 use immuta_watch::config::{Configuration, ConfigurationError, ReadFile};
-use immuta_watch::lake::packs::Bundle;
+use immuta_watch::lake::packs::{self, Bundle, Current};
 use immuta_watch::rules::{Pack, PackFile, RuleErrors, read_folder};
 
 use crate::arguments::PackOptions;
+use crate::runtime::block_on;
+use crate::stores::AnyStore;
 
 mod embedded {
     include!(concat!(env!("OUT_DIR"), "/pack.rs"));
@@ -34,6 +36,29 @@ pub(crate) fn load(options: &PackOptions) -> Result<(Pack, Configuration)> {
     let folder = options.rules.as_deref();
     let pack = try_load(folder, &configuration).with_context(|| format!("the pack {} cannot be used", name(folder)))?;
     Ok((pack, configuration))
+}
+
+/// What exports are classified by.
+pub(crate) struct Chosen {
+    pub(crate) pack: Pack,
+    pub(crate) configuration: Configuration,
+    /// What was published to the lake, if anything was: functions classify by it, and deliver
+    pub(crate) in_force: Option<Current>,
+}
+
+/// Chooses for a lake: what was named; where nothing was, what is in force in the lake, so that an export is classified
+/// as the functions would; and else the pack inside the program.
+pub(crate) fn load_for(options: &PackOptions, store: &AnyStore) -> Result<Chosen> {
+    let in_force = block_on(packs::current(store))?.context("what is in force in the lake cannot be read")?;
+    let (pack, configuration) = match &in_force {
+        Some(current) if options.rules.is_none() && options.config.is_none() => {
+            let bundle = block_on(packs::load(store, &current.hash))??;
+            let (configuration, pack) = bundle.compile().context("what is in force in the lake cannot be used")?;
+            (pack, configuration)
+        }
+        _ => load(options)?,
+    };
+    Ok(Chosen { pack, configuration, in_force })
 }
 
 /// Reads a configuration file; without one everything has its default.

@@ -42,6 +42,14 @@ fn open_lake(place: &Place) -> Result<AnyStore> {
     Ok(store)
 }
 
+/// What stands in a lake's place, to look into before anything is made there.
+fn look_into(place: &Place) -> Result<AnyStore> {
+    Ok(match place {
+        Place::Local(folder) => AnyStore::Folder(DirectoryStore::open_to_read(folder)),
+        Place::S3(address) => AnyStore::S3(reach_lake(address)?.0),
+    })
+}
+
 /// Opens a lake, which is made if there is none. A bucket is not made.
 fn create_lake(place: &Place) -> Result<AnyStore> {
     match place {

@@ -14,8 +14,8 @@ use immuta_watch::lake::{Announce, Clock, Lake, OpenExport, Outcome, SystemClock
 use immuta_watch::notify::{Announcer, DeliverError, Office, Senders, Tally};
 use indicatif::ProgressBar;
 
-use super::create_lake;
 use super::run_report::{AlertSummary, Done, Report, Told};
+use super::{create_lake, look_into};
 use crate::arguments::Run;
 use crate::exit::Exit;
 use crate::place::Place;
@@ -32,8 +32,9 @@ const WAIT_FOR_S3: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(arguments: &Run) -> Result<Exit> {
     let started = Instant::now();
-    let (pack, configuration) = pack::load(&arguments.pack)?;
-    if arguments.notify && configuration.notify.destinations.is_empty() {
+    let chosen = pack::load_for(&arguments.pack, &look_into(&arguments.lake)?)?;
+    let pack::Chosen { pack, configuration, in_force } = chosen;
+    if arguments.notify && in_force.is_none() && configuration.notify.destinations.is_empty() {
         bail!(
             "--notify, but there is nobody to tell: name a configuration with --config FILE that has \
              notify.destinations, as docs/notifications.md says"
@@ -70,7 +71,12 @@ pub(crate) fn run(arguments: &Run) -> Result<Exit> {
     })?;
     work.bar.finish_and_clear();
     let done = work.done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let told = if arguments.notify { Some(deliver(&store, &configuration, &address)?) } else { None };
+    let told = match (arguments.notify, &in_force) {
+        (false, _) => None,
+        // They have destinations that nobody here knows of: those of the template.
+        (true, Some(_)) => Some(Told::LeftToFunctions),
+        (true, None) => Some(deliver(&store, &configuration, &address)?),
+    };
     let mut alerts = AlertSummary::default();
     block_on(visit_alerts(&store, .., &mut |alert| alerts.take(alert)))?.context("the alerts cannot be read back")?;
     alerts.shorten();
@@ -96,7 +102,7 @@ fn deliver(store: &AnyStore, configuration: &Configuration, lake: &str) -> Resul
     let senders = Senders::new(runtime::aws_settings()?);
     let office = Office { store, messenger: &senders, clock: &SystemClock, notify: &configuration.notify, lake };
     let (tally, error): (Tally, Option<DeliverError>) = block_on(office.deliver(names::OUTBOX))?;
-    Ok(Told { tally, error: error.map(|error| error.to_string()) })
+    Ok(Told::Here { tally, error: error.map(|error| error.to_string()) })
 }
 
 /// What the threads share.

@@ -78,20 +78,32 @@ impl AlertSummary {
 }
 
 /// What came of telling people.
-pub(super) struct Told {
-    pub(super) tally: Tally,
-    /// Why the outbox, or a part of it, could not be delivered
-    pub(super) error: Option<String>,
+pub(super) enum Told {
+    /// They were told by this run
+    Here {
+        tally: Tally,
+        /// Why the outbox, or a part of it, could not be delivered
+        error: Option<String>,
+    },
+    /// It was left in the outbox for the functions that watch this lake
+    LeftToFunctions,
 }
 
 impl Told {
     /// Whether there is something left to do.
     fn needs_a_look(&self) -> bool {
-        self.error.is_some() || self.tally.pending > 0 || self.tally.rejected > 0
+        match self {
+            Self::Here { tally, error } => error.is_some() || tally.pending > 0 || tally.rejected > 0,
+            Self::LeftToFunctions => false,
+        }
     }
 
     fn print(&self) -> Result<()> {
-        let Tally { sent, possibly_repeated, rejected, pending, folded } = self.tally;
+        let Self::Here { tally, error } = self else {
+            say!("  Told: nobody yet; the functions that watch this lake tell people with the next export")?;
+            return Ok(());
+        };
+        let Tally { sent, possibly_repeated, rejected, pending, folded } = *tally;
         let mut words = vec![format!("{} sent", counted(sent + possibly_repeated, "message"))];
         let mut add = |count: u64, what: &str| {
             if count > 0 {
@@ -104,11 +116,18 @@ impl Told {
         add(pending, "pending (run again with --notify to deliver them)");
         let mark = if self.needs_a_look() { format!("{} ", styled(RED, "!")) } else { String::new() };
         say!("  {mark}Told: {}", words.join(", "))?;
-        if let Some(error) = &self.error {
+        if let Some(error) = error {
             let error = harmless(error, 300);
             say!("  {} not all could be delivered, and what is left is pending: {error}", styled(RED, "!"))?;
         }
         Ok(())
+    }
+
+    fn json(&self) -> serde_json::Value {
+        match self {
+            Self::Here { tally, error } => json!({ "messages": tally, "error": error }),
+            Self::LeftToFunctions => json!({ "left_to_functions": true }),
+        }
     }
 }
 
@@ -259,7 +278,7 @@ impl Report<'_> {
             "pack": self.pack.hash(),
             "alerts": self.alerts.count,
             "notifications": self.alerts.interrupting,
-            "told": self.told.as_ref().map(|told| json!({ "messages": told.tally, "error": told.error })),
+            "told": self.told.as_ref().map(Told::json),
             "alerts_by_question": self.alerts.by_question,
             "seconds": self.started.elapsed().as_secs_f64(),
         })
