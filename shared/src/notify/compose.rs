@@ -61,10 +61,23 @@ pub(super) fn alert(contribution: &Contribution, rule: Option<&Rule>, lake: &str
     }
 }
 
-/// The message about alerts of one rule and window that are too many to be told one by one.
+/// The message about alerts of one rule and window that are too many to be told one by one, of which the gravest here is
+/// one. Its steps are those of the rule, which speak of one alert: so they are said to be for each.
 pub(super) fn storm(of: &RuleWindow, id: String, gravest: &Message, alerts: u64, told: u64, lake: &str) -> Message {
     let name = gravest.rule_name.clone().unwrap_or_else(|| of.rule.clone());
     let title = gravest.headline.split(": ").next().unwrap_or_default();
+    let mut what_to_do = vec![
+        "List them with the command below, the gravest first, and look for what they have in common: one actor, one \
+         script, one change."
+            .to_owned(),
+    ];
+    if let Some(alert) = &gravest.alert {
+        what_to_do.push(format!("Begin with the gravest: `{}` shows its records.", explain(alert, lake)));
+    }
+    if !gravest.what_to_do.is_empty() {
+        what_to_do.push("Then, for each of them or for what they have in common:".to_owned());
+        what_to_do.extend(gravest.what_to_do.iter().cloned());
+    }
     Message {
         kind: Kind::Storm,
         id,
@@ -72,14 +85,16 @@ pub(super) fn storm(of: &RuleWindow, id: String, gravest: &Message, alerts: u64,
         facts: vec![
             Fact { label: "rule".to_owned(), value: name.clone() },
             Fact { label: "told one by one".to_owned(), value: told.to_string() },
-            Fact { label: "the gravest".to_owned(), value: gravest.headline.clone() },
+            Fact { label: "the gravest here".to_owned(), value: gravest.headline.clone() },
         ],
         count: alerts,
         first: Some(of.start),
         last: None,
-        why: vec![format!(
-            "{alerts} alerts of one rule within one window; further ones of this window are not announced."
-        )],
+        why: vec![
+            format!("{told} alerts of this rule and window were told one by one; more would be read by nobody."),
+            "Further ones of this window are not announced.".to_owned(),
+        ],
+        what_to_do,
         places: Vec::new(),
         look: format!("immuta-watch alerts --rule {name} --since {} --lake {lake}", of.start.format("%Y-%m-%d")),
         possibly_repeated: false,

@@ -83,7 +83,8 @@ pub(super) fn code(text: &str, most: usize) -> String {
     if within.is_empty() { String::new() } else { format!("`{within}`") }
 }
 
-/// A line for Slack's top-level `text`, whose formatting is switched off but whose links and mentions are not.
+/// A line for Slack where nothing formats: a `plain_text` object, or the top-level `text`, in which links and mentions are
+/// read all the same.
 pub(super) fn escaped(text: &str, most: usize) -> String {
     cut_as(&line(text, most), most, escape)
 }

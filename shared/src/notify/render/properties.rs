@@ -89,8 +89,9 @@ fn check_slack(value: &Value) {
     for (kind, text) in blocks.iter().flat_map(text_objects) {
         assert!(!text.is_empty() && length(text) <= 3000, "{text:?}");
         assert!(!text.chars().any(|character| character.is_control() && character != '\n'), "{text:?}");
+        assert!(!unescaped(text), "{text:?}");
         if kind == "mrkdwn" {
-            assert!(!unescaped(text) && !text.contains('\n'), "{text:?}");
+            assert!(!text.contains('\n'), "{text:?}");
             assert!(text.matches('`').count() % 2 == 0, "a tick stands alone: {text:?}");
             let outside: String = text.split('`').step_by(2).collect();
             assert!(!outside.contains(['_', '~']) && matches!(outside.matches('*').count(), 0 | 2), "{text:?}");
@@ -131,6 +132,33 @@ fn a_hostile_message_keeps_within_every_limit_and_pings_nobody() {
     check_slack(&slack(&message, None));
     check_text(&text(&message, None), &message);
     check_sns(&message);
+}
+
+/// Who reads a Slack message sees the names that are in the record, no more and no less, and nobody is called.
+#[test]
+fn hostile_names_are_shown_as_they_are_and_call_nobody() {
+    for (name, shown) in [
+        ("<!channel> <!here> <@U024BE7LH>", "&lt;!channel&gt; &lt;!here&gt; &lt;@U024BE7LH&gt;"),
+        ("&lt;!channel&gt;", "&amp;lt;!channel&amp;gt;"),
+        ("@here @everyone #general", "@here @everyone #general"),
+        ("*b* _i_ ~s~ `c` :tada:", "*b* _i_ ~s~ `c` :tada:"),
+        ("R&D <hr.pay>", "R&amp;D &lt;hr.pay&gt;"),
+        ("ad\u{200B}min \u{202E}gpj.exe\u{2066}", "ad\u{FFFD}min \u{FFFD}gpj.exe\u{FFFD}"),
+    ] {
+        let mut message = samples::alert();
+        message.headline = format!("Permission granted: {name}");
+        message.facts = vec![Fact { label: "actor".to_owned(), value: name.to_owned() }];
+        let slack = slack(&message, None);
+        check_slack(&slack);
+        let texts = text_objects(&slack);
+        assert!(texts.contains(&("plain_text", shown)), "{name}: {texts:?}");
+        assert!(texts.contains(&("plain_text", &format!("HIGH: Permission granted: {shown}"))), "{name}: {texts:?}");
+        assert!(texts.iter().all(|(kind, text)| *kind == "plain_text" || !text.contains(shown)), "{name}");
+        // Nothing in the fallback, either, which has links and mentions but no formatting.
+        assert_eq!(slack["text"], format!("HIGH: Permission granted: {shown}"));
+        assert_eq!(slack["mrkdwn"], false);
+        assert!(slack.get("link_names").is_none() && slack.get("parse").is_none());
+    }
 }
 
 /// Texts that are hard on escapes and limits, short and very long.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::notify::{Fact, Kind, Message, Place};
+use crate::notify::{Fact, Kind, Message, Place, RuleWindow, compose};
 use crate::rules::{Level, Question, Route};
 
 fn at(time: &str) -> DateTime<Utc> {
@@ -52,25 +52,11 @@ pub(crate) fn alert() -> Message {
 }
 
 pub(crate) fn storm() -> Message {
-    Message {
-        kind: Kind::Storm,
-        id: "storm-3f0b7f43-93ad-4d3a-9d5b-0d8a2f9b6a11-20261102T2000Z".to_owned(),
-        headline: "High-risk permission granted: 57 alerts so far, too many to tell one by one".to_owned(),
-        facts: vec![
-            fact("rule", "permission_high_risk_granted"),
-            fact("told one by one", "10"),
-            fact("the gravest", &alert().headline),
-        ],
-        count: 57,
-        first: Some(at("2026-11-02T20:00:00Z")),
-        last: None,
-        why: texts(&["57 alerts of one rule within one window; further ones of this window are not announced."]),
-        places: Vec::new(),
-        look: "immuta-watch alerts --rule permission_high_risk_granted --since 2026-11-02 --lake s3://acme-watch/lake"
-            .to_owned(),
-        possibly_repeated: true,
-        ..alert()
-    }
+    let gravest = alert();
+    let of = RuleWindow { rule: gravest.rule.clone().unwrap(), start: at("2026-11-02T20:00:00Z") };
+    let id = format!("storm-{}-20261102T2000Z", of.rule);
+    let storm = compose::storm(&of, id, &gravest, 57, 10, "s3://acme-watch/lake");
+    Message { possibly_repeated: true, ..storm }
 }
 
 pub(crate) fn late() -> Message {

@@ -1,7 +1,8 @@
 //! A message as Slack's blocks, for an incoming webhook.
 //!
 //! What comes from events stands in `plain_text`, which Slack reads no markup, mention or link in; `mrkdwn` holds words of
-//! ours, and in code spans what people copy. The limits are those of the Block Kit reference.
+//! ours, and in code spans what people copy. In both, `&`, `<` and `>` are escaped, as Slack wants it of every text object.
+//! The limits are those of the Block Kit reference, kept with the escapes counted.
 
 use serde_json::{Value, json};
 
@@ -18,6 +19,10 @@ use crate::rules::Level;
 const LONGEST_HEADER: usize = 150;
 /// The longest text of a section, in characters.
 const LONGEST_SECTION: usize = 3_000;
+/// The longest text of a field in a section, in characters.
+const LONGEST_FIELD: usize = 2_000;
+/// The longest line of a list, in characters: with its mark it fits into a section.
+const LONGEST_ITEM: usize = 2_900;
 /// How many fields a section may have: a label and a value are two.
 const MOST_FIELDS: usize = 10;
 /// How many elements a context block may have.
@@ -37,7 +42,7 @@ pub fn slack(message: &Message, zone: Option<&Zone>) -> Value {
     if message.possibly_repeated {
         above.push(section(&formatted(&format!("*{POSSIBLY_REPEATED}*"))));
     }
-    above.push(json!({ "type": "header", "text": plain(&line(&title, LONGEST_HEADER)) }));
+    above.push(json!({ "type": "header", "text": plain(&title, LONGEST_HEADER) }));
     let mut beside = body(message, zone, &title);
     beside.truncate(MOST_BLOCKS - above.len());
     json!({
@@ -55,9 +60,9 @@ fn body(message: &Message, zone: Option<&Zone>, title: &str) -> Vec<Value> {
     let mut blocks = Vec::new();
     let asks = format!("*Level {}* · {} · {}", message.level, kind(message.kind), message.question.asks());
     blocks.push(context(&[formatted(&asks)]));
-    if line(title, LONGEST_HEADER) != title {
+    if escaped(title, LONGEST_HEADER) != escaped(title, LONGEST_SECTION) {
         // The header had no room for all of it.
-        blocks.push(section(&plain(title)));
+        blocks.push(section(&plain(title, LONGEST_SECTION)));
     }
     for rows in rows(message, zone).chunks(MOST_FIELDS / 2) {
         let fields: Vec<Value> = rows
@@ -66,7 +71,7 @@ fn body(message: &Message, zone: Option<&Zone>, title: &str) -> Vec<Value> {
                 let label = mrkdwn(label, LONGEST_LABEL);
                 // Slack takes no empty text, and a bold nothing would be two asterisks.
                 let label = if label.is_empty() { "?".to_owned() } else { label };
-                [formatted(&format!("*{label}*")), plain(value)]
+                [formatted(&format!("*{label}*")), plain(value, LONGEST_FIELD)]
             })
             .collect();
         blocks.push(json!({ "type": "section", "fields": fields }));
@@ -86,7 +91,7 @@ fn list(heading: &str, sentences: &[String], mark: impl Fn(usize) -> String) -> 
     }
     let mut texts = vec![String::new()];
     for (number, sentence) in (1..).zip(sentences) {
-        let line = format!("{}{sentence}", mark(number));
+        let line = format!("{}{}", mark(number), escaped(sentence, LONGEST_ITEM));
         if let Some(text) = texts.last_mut() {
             // In bytes: never less than the characters that Slack counts.
             if text.is_empty() {
@@ -100,7 +105,7 @@ fn list(heading: &str, sentences: &[String], mark: impl Fn(usize) -> String) -> 
         }
     }
     let heading = section(&formatted(&format!("*{heading}*")));
-    std::iter::once(heading).chain(texts.iter().map(|text| section(&plain(text)))).collect()
+    std::iter::once(heading).chain(texts.iter().map(|text| section(&unformatted(text)))).collect()
 }
 
 /// Where the record is, how to see more, and what this is called.
@@ -137,8 +142,13 @@ fn context(elements: &[Value]) -> Value {
     json!({ "type": "context", "elements": elements })
 }
 
-/// A text that Slack shows as it is.
-fn plain(text: &str) -> Value {
+/// One line that Slack shows as it is, at most `most` characters once escaped.
+fn plain(text: &str, most: usize) -> Value {
+    unformatted(&escaped(text, most))
+}
+
+/// A text without markup, escaped already.
+fn unformatted(text: &str) -> Value {
     json!({ "type": "plain_text", "text": text, "emoji": false })
 }
 
