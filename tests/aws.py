@@ -27,6 +27,7 @@ CREDENTIALS = {"aws_access_key_id": "AKIAEXAMPLE", "aws_secret_access_key": "exa
 # What `Server.on_call` may answer, beside None (go on) and a number (fail with this HTTP status, nothing done).
 LOST = "lost"  # do it, then close the connection before any byte of the answer
 CUT = "cut"  # close the connection, nothing done
+HALF = "half"  # do it, and close the connection in the middle of the answer's body
 
 
 class Call(NamedTuple):
@@ -87,7 +88,12 @@ class Server:
             answer = self._moto(environ, (lambda *_: None) if fault == LOST else start_response)
         if fault == LOST:
             self._hang_up(environ)
-        return answer
+        return self._half(environ, answer) if fault == HALF else answer
+
+    def _half(self, environ, answer):
+        body = b"".join(answer)
+        yield body[: len(body) // 2]
+        self._hang_up(environ)
 
     def _fault(self, environ):
         headers = {name[5:].replace("_", "-").lower(): text for name, text in environ.items() if name[:5] == "HTTP_"}
@@ -192,8 +198,8 @@ class Cloud:
             AttributeNames=["All"],
             MessageAttributeNames=["All"],
         ).get("Messages"):
-            for message in received:
-                self.sqs.delete_message(QueueUrl=queue.url, ReceiptHandle=message["ReceiptHandle"])
+            done = [{"Id": str(at), "ReceiptHandle": each["ReceiptHandle"]} for at, each in enumerate(received)]
+            self.sqs.delete_message_batch(QueueUrl=queue.url, Entries=done)
             taken += received
         return taken
 

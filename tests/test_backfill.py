@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import time
 from collections import Counter
@@ -9,7 +10,7 @@ from urllib.parse import unquote_plus
 
 import pytest
 
-from aws import CUT, LOST
+from aws import CUT, LOST, Cloud
 from binary import BINARY, FAILED, WRONG_ARGUMENTS
 from on_cloud import bucket_of, program_on, put_all
 
@@ -29,9 +30,10 @@ def pages_of_seven(monkeypatch):
     monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "7")
 
 
-@pytest.fixture
-def many(cloud) -> str:
-    """A bucket of 240 small exports with odd keys, and a marker of a folder."""
+@pytest.fixture(scope="module")
+def many(aws_server) -> str:
+    """A bucket of 240 small exports with odd keys, and a marker of a folder. Not to be changed."""
+    cloud = Cloud(aws_server)
     bucket = cloud.bucket("audit")
     cloud.put(bucket, "audit/", b"")
     for number in range(240):
@@ -95,10 +97,8 @@ def test_a_message_is_what_s3_itself_sends(cloud, program, many):
     assert sorted(map(what_counts, ours)) == sorted(map(what_counts, of_s3))
 
 
-@pytest.mark.parametrize("kill", ["SIGKILL", "SIGINT"])
+@pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGINT], ids=["kill", "ctrl-c"])
 def test_one_that_was_killed_goes_on_where_it_was(cloud, program, many, tmp_path, kill):
-    import signal
-
     queue = cloud.queue()
     call = ["backfill", f"s3://{many}/audit", "--queue", queue.url, "--rate", 200]
     environment = {**os.environ, **cloud.environment}
@@ -108,7 +108,7 @@ def test_one_that_was_killed_goes_on_where_it_was(cloud, program, many, tmp_path
     deadline = time.monotonic() + 30
     while len(batches_of(cloud.server)) < 9 and time.monotonic() < deadline:
         time.sleep(0.005)
-    running.send_signal(getattr(signal, kill))
+    running.send_signal(kill)
     running.wait(10)
     before = fed(cloud, queue)
     assert 70 <= len(before) < 240
@@ -215,10 +215,13 @@ def test_what_is_wrong_is_said_with_what_to_do(cloud, program, many, tmp_path):
         return program("backfill", *arguments, expect=expect).err
 
     assert "there is no bucket nowhere-at-all" in said("s3://nowhere-at-all", "--queue", queue.url)
+    assert "there is no export in s3://" in said(f"s3://{many}/adit", "--queue", queue.url)
     assert "--queue" in said(f"s3://{many}", expect=WRONG_ARGUMENTS)
     assert "aws sqs get-queue-url --queue-name exports" in said(f"s3://{many}", "--queue", "exports", expect=WRONG_ARGUMENTS)
     assert "looks like s3://bucket/prefix" in said("folder", "--queue", queue.url, expect=WRONG_ARGUMENTS)
     state = tmp_path / "nowhere" / "state.json"
     assert "name another file with --state" in said(f"s3://{many}", "--queue", queue.url, "--state", state)
     cloud.server.on_call = lambda call: 403 if call.target else None
-    assert fed(cloud, queue) == []
+    assert "access denied; sqs:SendMessage on it is needed" in said(f"s3://{many}", "--queue", queue.url)
+    cloud.server.on_call = None
+    assert fed(cloud, queue) == [] and list(tmp_path.iterdir()) == []

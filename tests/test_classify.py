@@ -301,3 +301,26 @@ def test_a_setting_that_cannot_be_right_is_refused_at_the_start(cloud, variable,
             function.invoke({"Records": []})
         (line,) = [line for line in function.log_lines if line["message"] == "The function cannot start."]
         assert said in line["reason"] and variable in line["reason"] and "services/T0" not in "".join(function.logs)
+
+
+def test_backfill_feeds_the_queue_and_nobody_is_told_unless_asked(deployed, tmp_path):
+    cloud = deployed.cloud
+    for number in range(12):
+        cloud.put(deployed.bucket, f"exports/old & {number}.ndjson", deletions(f"a{number}", hours_ago=number + 1))
+    cloud.take_all(deployed.queue)  # what S3 said of them is lost
+    exports = f"s3://{deployed.bucket}/exports"
+
+    def backfill(*options):
+        arguments = ("--queue", deployed.queue.url, "--lake", deployed.lake, "--rate", 1000, *options)
+        immuta_watch("backfill", exports, *arguments, env={**os.environ, **cloud.environment}, cwd=tmp_path)
+
+    backfill()
+    deployed.run()
+    assert len(deployed.manifests) == 12 and deployed.outbox == []
+    assert deployed.told_by_slack() == deployed.told_by_topic() == []
+
+    cloud.put(deployed.bucket, "exports/late.ndjson", deletions("zoe", hours_ago=20))
+    cloud.take_all(deployed.queue)
+    backfill("--notify")
+    deployed.run()
+    assert len(deployed.manifests) == 13 and len(deployed.told_by_slack()) == 1

@@ -1,15 +1,19 @@
 """The command line on S3: exports and lakes in buckets."""
 
+import contextlib
 import hashlib
 import itertools
 import json
 import os
+import signal
+import subprocess
+import threading
 
 import duckdb
 import pytest
 
-from aws import CUT, LOST
-from binary import FAILED, WRONG_ARGUMENTS, immuta_watch
+from aws import CUT, HALF, LOST
+from binary import BINARY, FAILED, WRONG_ARGUMENTS, immuta_watch
 from lakes import differences, lake_files
 from on_cloud import bucket_of, program_on, put_all
 
@@ -152,10 +156,10 @@ def test_running_again_changes_no_byte(cloud, program, exports, small_tenant):
 def test_answers_that_are_lost_and_calls_that_fail_leave_the_same_lake(cloud, program, exports):
     undisturbed, disturbed = cloud.bucket("undisturbed"), cloud.bucket("disturbed")
     program("run", exports, "--lake", f"s3://{undisturbed}/lake")
-    seen, faults = set(), itertools.cycle([LOST, 503, CUT])
+    seen, faults = set(), itertools.cycle([LOST, 503, CUT, 500, HALF])
 
     def disturb(call):
-        """The first call of each kind on each object: its answer is lost, or it fails, or it is cut."""
+        """The first call of each kind on each object: its answer is lost or cut in the middle, or it fails."""
         asked = (call.method, call.path)
         return None if asked in seen else seen.add(asked) or next(faults)
 
@@ -164,6 +168,77 @@ def test_answers_that_are_lost_and_calls_that_fail_leave_the_same_lake(cloud, pr
     cloud.server.on_call = None
     assert {method for method, _ in seen} >= {"PUT", "GET", "HEAD", "DELETE"}
     assert differences(cloud.objects(undisturbed), cloud.objects(disturbed)) == []
+
+
+def test_an_export_whose_download_breaks_off_is_read_on_from_there(cloud, program, exports, small_tenant, tmp_path):
+    broken = []
+
+    def break_each_download_once(call):
+        if call.method == "GET" and call.path.count("/") > 2 and call.path not in broken:
+            broken.append(call.path)
+            return HALF
+        return None
+
+    cloud.server.on_call = break_each_download_once
+    ran = program("run", exports, "--lake", tmp_path / "lake", "--json").json
+    downloads = [call for call in cloud.server.calls if call.method == "GET" and call.path in broken]
+    assert len(broken) == len(small_tenant.files) and len(downloads) == 2 * len(broken)
+    assert sum("range" in call.headers for call in downloads) == len(broken)
+    assert ran["conserved"] and ran["notes"] == []
+    cloud.server.on_call = None
+    assert program("verify", "--lake", tmp_path / "lake", "--exports", exports, "--json").json["whole"]
+
+
+def test_a_run_that_was_killed_is_mended_by_the_next_one_once_its_leases_run_out(cloud, program, exports):
+    undisturbed = cloud.bucket("undisturbed")
+    program("run", exports, "--lake", f"s3://{undisturbed}/lake")
+    expected = cloud.objects(undisturbed)
+    for dies_at in (2, 9, 17, 40):
+        bucket = cloud.bucket(f"lake-{dies_at}")
+        dead = kill_at_a_change(cloud, exports, bucket, dies_at)
+        mended = start(cloud, exports, bucket, stderr=subprocess.PIPE, text=True)
+        said = mended.stderr.readline()
+        assert said.startswith("Waiting for exports that another process is at work on, or died over")
+        let_leases_run_out(cloud, bucket, dead)
+        assert mended.wait(60) == 0, mended.stderr.read()
+        mended.stderr.close()
+        assert differences(expected, cloud.objects(bucket)) == [], f"killed at change {dies_at}"
+
+
+def start(cloud, exports, bucket, stderr=subprocess.DEVNULL, **options) -> subprocess.Popen:
+    call = [BINARY, "run", exports, "--lake", f"s3://{bucket}/lake"]
+    environment = {**os.environ, **cloud.environment}
+    return subprocess.Popen(call, env=environment, stdout=subprocess.DEVNULL, stderr=stderr, **options)
+
+
+def kill_at_a_change(cloud, exports, bucket, dies_at) -> int:
+    """The program dies while it makes one of its changes, which then has taken place or has not. Its number."""
+    changes = itertools.count()
+    started = threading.Event()
+
+    def kill(call):
+        if call.method in ("PUT", "DELETE") and next(changes) == dies_at:
+            started.wait()
+            doomed.kill()
+            return LOST if dies_at % 2 else CUT
+        return None
+
+    cloud.server.on_call = kill
+    doomed = start(cloud, exports, bucket)
+    started.set()
+    assert doomed.wait(60) == -signal.SIGKILL
+    cloud.server.on_call = None
+    return doomed.pid
+
+
+def let_leases_run_out(cloud, bucket, process: int) -> None:
+    """As if the time of a process's leases had passed."""
+    for name in cloud.keys(bucket, "lake/leases/"):
+        with contextlib.suppress(cloud.s3.exceptions.NoSuchKey):  # another process works meanwhile
+            lease = json.loads(cloud.get(bucket, name))
+            if lease["holder"].startswith(f"{process}-"):
+                lease["expires"] = "2026-01-01T00:00:00Z"
+                cloud.put(bucket, name, json.dumps(lease).encode())
 
 
 def test_a_lake_in_a_folder_takes_exports_from_s3(program, exports, tmp_path, small_tenant):
@@ -231,6 +306,15 @@ def test_what_cannot_be_reached_is_said_with_what_to_do(cloud, program, exports,
     unsigned["HOME"] = str(tmp_path)
     said_unsigned = immuta_watch("inspect", exports, env=unsigned, expect=FAILED).err
     assert "no AWS credentials were found; set AWS_PROFILE" in said_unsigned
+    keys = {name: value for name, value in cloud.environment.items() if name.startswith("AWS_") and "REGION" not in name}
+    nowhere = {**unsigned, **keys}
+    del nowhere["AWS_REGION"]
+    assert "no AWS region is set; set AWS_REGION" in immuta_watch("inspect", exports, env=nowhere, expect=FAILED).err
+    (tmp_path / ".aws").mkdir()
+    single_sign_on = "[profile sso]\nregion=eu-west-1\nsso_start_url=https://x\nsso_region=eu-west-1\n"
+    (tmp_path / ".aws" / "config").write_text(single_sign_on + "sso_account_id=1\nsso_role_name=r\n")
+    signed_on = {**unsigned, "AWS_PROFILE": "sso"}
+    assert "aws configure export-credentials" in immuta_watch("inspect", exports, env=signed_on, expect=FAILED).err
     for slip in ("s3:/bucket/x", "S3://bucket/x", "s3:bucket"):
         err = program("run", slip, "--lake", lake, expect=WRONG_ARGUMENTS).err
         assert "looks like s3://bucket/prefix" in err and slip in err

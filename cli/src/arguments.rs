@@ -66,7 +66,7 @@ pub(crate) struct Run {
     /// it nobody is told. In a lake that functions watch (something was published to it) they do the telling
     #[arg(long)]
     pub(crate) notify: bool,
-    /// How many exports to read at once [default: one per core]
+    /// How many exports to read at once [default: one per core; into a lake in S3 at least 8]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,
     /// Print the result as JSON
@@ -79,7 +79,7 @@ pub(crate) struct PackOptions {
     /// The folder of the pack [default: the pack inside this program]
     #[arg(long)]
     pub(crate) rules: Option<PathBuf>,
-    /// The configuration file (YAML): calendars, lists, what ledgers hold
+    /// The configuration file (YAML): calendars, lists, what ledgers hold, who is told what
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 }

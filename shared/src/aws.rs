@@ -74,6 +74,9 @@ pub fn reason<E: ProvideErrorMetadata + Error + 'static>(error: &SdkError<E>) ->
         };
     }
     let causes = causes(error);
+    if is_of_the_region(&causes) {
+        return "no AWS region is set; set AWS_REGION to the region of the bucket or queue".to_owned();
+    }
     match error {
         SdkError::TimeoutError(_) => format!("no answer in time ({causes})"),
         SdkError::DispatchFailure(failure)
@@ -82,11 +85,14 @@ pub fn reason<E: ProvideErrorMetadata + Error + 'static>(error: &SdkError<E>) ->
             without_credentials(&causes)
         }
         SdkError::DispatchFailure(_) => format!("no connection, or it broke ({causes})"),
-        _ if causes.to_lowercase().contains("region") => {
-            "no AWS region is set; set AWS_REGION to the region of the bucket or queue".to_owned()
-        }
         _ => causes,
     }
+}
+
+/// Whether no region is set, which each service of the SDK says in words of its own.
+fn is_of_the_region(causes: &str) -> bool {
+    let causes = causes.to_lowercase();
+    causes.contains("region must be set") || causes.contains("missing region")
 }
 
 fn is_of_credentials(causes: &str) -> bool {

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use chrono::NaiveDate;
 use immuta_watch::backfill::{Feeder, MESSAGES_AT_ONCE, notification};
 use immuta_watch::export::{Source, SourceId};
@@ -17,18 +17,24 @@ use super::backfill_state::State;
 use crate::arguments::Backfill;
 use crate::exit::Exit;
 use crate::runtime::{self, block_on};
-use crate::terminal::{BOLD, DIM, bytes, counted, number, program, progress, say, styled};
+use crate::terminal::{BOLD, DIM, bytes, counted, harmless, number, program, progress, say, styled};
 
 pub(crate) fn backfill(arguments: &Backfill) -> Result<Exit> {
     let mut state = State::open(arguments)?;
     let selection = Selection { arguments, committed: block_on(committed(arguments))?? };
     let plan = block_on(count(&selection, &state))??;
+    if plan.is_of_nothing() && state.last_key.is_none() {
+        bail!("there is no export in {}; give a prefix that holds some", arguments.exports);
+    }
     let (mut fed, mut is_finished) = (0, false);
     if let Some(queue) = arguments.queue.as_ref().filter(|_| !arguments.dry_run) {
         if !arguments.json && plan.exports > 0 {
-            let minutes = counted(plan.exports.div_ceil(60 * u64::from(arguments.rate)), "minute");
+            let time = match plan.exports.div_ceil(60 * u64::from(arguments.rate)) {
+                0 | 1 => "less than a minute".to_owned(),
+                minutes => format!("about {}", counted(minutes, "minute")),
+            };
             say!(
-                "{} ({}), at most {} a second: about {minutes}. Stopped, the same call goes on where it was.",
+                "{} ({}), at most {} a second: {time}. Stopped, the same call goes on where it was.",
                 styled(BOLD, counted(plan.exports, "export")),
                 bytes(plan.bytes),
                 arguments.rate
@@ -36,17 +42,21 @@ pub(crate) fn backfill(arguments: &Backfill) -> Result<Exit> {
         }
         let before = state.fed;
         let feeder = Feeder::new(runtime::aws_settings()?, queue);
+        state.write()?;
         let bar = progress(plan.exports.min(arguments.limit.unwrap_or(u64::MAX)), "Feeding");
         let done = block_on(feed(&selection, &feeder, &mut state, &bar))?;
         bar.finish_and_clear();
         fed = state.fed - before;
-        let reached = done.with_context(|| {
-            format!("stopped after {}; the same call goes on there, by {}", counted(fed, "export"), state.name())
-        })?;
-        if reached == Reached::TheEnd {
-            state.finish()?;
+        is_finished = matches!(done, Ok(Reached::TheEnd));
+        if is_finished || state.last_key.is_none() {
+            state.remove()?;
         }
-        is_finished = reached == Reached::TheEnd;
+        done.with_context(|| match fed {
+            0 => "nothing was fed".to_owned(),
+            fed => {
+                format!("stopped after {}; the same call goes on there, by {}", counted(fed, "export"), state.name())
+            }
+        })?;
     }
     if arguments.json {
         let mut report = report(arguments, &plan, &state, fed);
@@ -116,6 +126,14 @@ struct Plan {
     passed_over: PassedOver,
 }
 
+impl Plan {
+    /// Whether nothing at all was found. (A prefix with a slip of the pen in it is no error to S3.)
+    fn is_of_nothing(&self) -> bool {
+        let PassedOver { empty, lakes_own } = self.passed_over;
+        self.exports + self.outside_the_dates + self.committed + empty + lakes_own == 0
+    }
+}
+
 async fn count(selection: &Selection<'_>, state: &State) -> Result<Plan> {
     let mut pages = selection.pages(state)?;
     let mut plan = Plan::default();
@@ -183,7 +201,7 @@ fn print(arguments: &Backfill, plan: &Plan, state: &State, fed: u64) -> Result<(
         say!(
             "  {} fed before, up to {}",
             counted(state.fed - fed, "export"),
-            state.last_key.as_deref().unwrap_or("-")
+            harmless(state.last_key.as_deref().unwrap_or("-"), 300)
         )?;
     }
     let left_out = |count: u64, why: &str| if count > 0 { say!("  {} {why}", number(count)) } else { Ok(()) };

@@ -25,10 +25,10 @@ pub(super) struct State {
 }
 
 impl State {
-    /// Reads the file, if there is one, and sees to it that it can be written.
+    /// Reads the file, if there is one.
     ///
     /// # Errors
-    /// It is of another backfill, or of none, or cannot be written.
+    /// It cannot be read, or is of another backfill, or of none.
     pub(super) fn open(arguments: &Backfill) -> Result<Self> {
         let file = arguments.state.clone().unwrap_or_else(|| default_file(arguments.exports.bucket()));
         let of = json!({
@@ -37,9 +37,6 @@ impl State {
         });
         let mut state = Self { file: (!arguments.dry_run).then(|| file.clone()), of, last_key: None, fed: 0 };
         state.take(&file, arguments.dry_run)?;
-        if state.last_key.is_none() {
-            state.write()?;
-        }
         Ok(state)
     }
 
@@ -73,8 +70,9 @@ impl State {
         self.write()
     }
 
-    /// Writes the file, which is seen whole or not at all.
-    fn write(&self) -> Result<()> {
+    /// Writes the file, which is seen whole or not at all. Whether that can be done at all is to be known before anything
+    /// is fed.
+    pub(super) fn write(&self) -> Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
         let text = json!({ "backfill": self.of, "last_key": self.last_key, "fed": self.fed });
         let mut beside = file.clone().into_os_string();
@@ -89,8 +87,8 @@ impl State {
         })
     }
 
-    /// All was fed: a file that is there stands for a backfill that was stopped.
-    pub(super) fn finish(&self) -> Result<()> {
+    /// All was fed, or nothing: a file that is there stands for a backfill that was stopped on the way.
+    pub(super) fn remove(&self) -> Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
         fs::remove_file(file).with_context(|| format!("{} cannot be removed; remove it", file.display()))
     }
@@ -130,7 +128,7 @@ mod tests {
         let call = ["s3://bucket/a", "--queue", Q, "--state", path];
         let mut state = State::open(&arguments(&call)).unwrap();
         assert_eq!((&state.last_key, state.fed), (&None, 0));
-        assert!(file.exists(), "that it can be written is known before anything is fed");
+        state.write().unwrap();
         state.came_to("a/1", 10).unwrap();
         state.came_to("a/2", 7).unwrap();
         let state = State::open(&arguments(&call)).unwrap();
@@ -149,7 +147,7 @@ mod tests {
         assert_eq!(State::open(&dry).unwrap().fed, 17);
         fs::write(&file, "{}").unwrap();
         assert!(State::open(&arguments(&call)).is_err());
-        state.finish().unwrap();
+        state.remove().unwrap();
         assert!(State::open(&dry).unwrap().last_key.is_none());
         assert!(!file.exists(), "a dry run leaves no file");
         fs::remove_dir_all(&folder).unwrap();

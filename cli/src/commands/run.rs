@@ -27,7 +27,10 @@ use crate::{exports, pack};
 /// How long to wait before looking again at an export that another process is at work on.
 const WAIT: Duration = Duration::from_millis(200);
 
-/// The same for a lake in S3, where looking takes longer and is paid for.
+/// How many exports are read at once, at the least, into a lake in S3: most of the time is spent waiting for it.
+const JOBS_FOR_S3: usize = 8;
+
+/// How long to wait before looking again where the lake is in S3, where looking takes longer and is paid for.
 const WAIT_FOR_S3: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(arguments: &Run) -> Result<Exit> {
@@ -59,7 +62,8 @@ pub(crate) fn run(arguments: &Run) -> Result<Exit> {
         waiting: Once::new(),
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let jobs = arguments.jobs.map_or(cores, usize::from).min(exports.len()).max(1);
+    let by_default = if arguments.lake.address().is_some() { cores.max(JOBS_FOR_S3) } else { cores };
+    let jobs = arguments.jobs.map_or(by_default, usize::from).min(exports.len()).max(1);
     std::thread::scope(|scope| -> Result<()> {
         let threads: Vec<_> = (0..jobs).map(|_| scope.spawn(|| block_on(work.run()))).collect();
         for thread in threads {

@@ -1,8 +1,10 @@
 //! The message that tells of an export, in the form of S3's own notifications.
 
 use chrono::SecondsFormat;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 
+use crate::export::MARK;
 use crate::lake::ListedObject;
 
 /// The notification that S3 would send for an object, as the body of a message, and beside its records whether somebody
@@ -25,24 +27,16 @@ pub fn notification(object: &ListedObject, announce: bool) -> String {
     if let Some(time) = object.last_modified {
         record["eventTime"] = time.to_rfc3339_opts(SecondsFormat::Millis, true).into();
     }
-    json!({ "Records": [record], "immutaWatch": { "announce": announce } }).to_string()
+    json!({ "Records": [record], MARK: { "announce": announce } }).to_string()
 }
 
-/// A key as it stands in a notification: as in a form, a space is a plus, and whatever could mean something is `%XX`.
+/// What stands in a key of a notification as it is; everything else is `%XX`, as in a form.
+const CODED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*').remove(b'/').remove(b' ');
+
+/// A key as it stands in a notification: as in a form, a space is a plus.
 fn encoded(key: &str) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    let mut text = String::with_capacity(key.len());
-    for byte in key.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'*' | b'/' => text.push(char::from(byte)),
-            b' ' => text.push('+'),
-            _ => {
-                let digit = |bits: u8| char::from(DIGITS[usize::from(bits)]);
-                text.extend(['%', digit(byte >> 4), digit(byte & 15)]);
-            }
-        }
-    }
-    text
+    utf8_percent_encode(key, CODED).to_string().replace(' ', "+")
 }
 
 #[cfg(test)]

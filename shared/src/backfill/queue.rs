@@ -92,7 +92,7 @@ impl Feeder {
             let code = error.as_service_error().and_then(ProvideErrorMetadata::code).unwrap_or_default();
             call_failed(if code.contains("NonExistentQueue") || code.contains("QueueDoesNotExist") {
                 "there is none of this URL; check it, and that AWS_REGION is its region".to_owned()
-            } else if code.contains("AccessDenied") {
+            } else if code.contains("AccessDenied") || (code.is_empty() && aws::status(&error) == Some(403)) {
                 "access denied; sqs:SendMessage on it is needed".to_owned()
             } else {
                 aws::reason(&error)

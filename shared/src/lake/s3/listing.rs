@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use super::address::S3Address;
 use super::export::time_of;
 use super::failure;
+use crate::aws;
 use crate::lake::store::StoreError;
 
 /// An object in a listing.
@@ -112,7 +113,7 @@ impl ExportPages {
         let (after, token) = match &self.next {
             Next::Nothing => return Ok(None),
             Next::Object => {
-                if let Some(object) = self.as_object().await {
+                if let Some(object) = self.as_object().await? {
                     self.next = Next::Nothing;
                     return Ok(Some(self.sorted_out(vec![object])));
                 }
@@ -134,17 +135,24 @@ impl ExportPages {
         Ok(Some(self.sorted_out(objects)))
     }
 
-    /// The object that has the address as its key. If S3 does not say, it is taken for a folder, and the listing says
-    /// what is wrong.
-    async fn as_object(&self) -> Option<ListedObject> {
+    /// The object that has the address as its key. If S3 answers that there is none, or does not say, it is taken for a
+    /// folder, and the listing says what is wrong.
+    async fn as_object(&self) -> Result<Option<ListedObject>, StoreError> {
         let request = self.client.head_object().bucket(self.address.bucket()).key(self.address.key());
-        let found = request.send().await.ok()?;
-        Some(ListedObject {
+        let found = match request.send().await {
+            Ok(found) => found,
+            Err(error) if aws::status(&error).is_some() => return Ok(None),
+            Err(error) => {
+                let reason = failure::in_words(&error, self.address.bucket(), "s3:GetObject");
+                return Err(StoreError::new("look at", &self.address.to_string(), reason));
+            }
+        };
+        Ok(Some(ListedObject {
             address: self.address.clone(),
             bytes: found.content_length().and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default(),
             etag: found.e_tag().unwrap_or_default().trim_matches('"').to_owned(),
             last_modified: found.last_modified().and_then(time_of),
-        })
+        }))
     }
 
     fn listed(&self, object: &Object) -> Option<ListedObject> {
