@@ -1,6 +1,6 @@
 //! Delivering what the outbox holds: each alert to each of its destinations, once.
 //!
-//! Every send is claimed first, by a conditional write to the destination's [`Book`]; what became of it is entered
+//! Every send is claimed first, by a conditional write to the destination's [`Book`](super::Book); what became of it is entered
 //! behind it, together with the next claim. A process that dies in between leaves a claim that runs out, and whoever
 //! takes it over marks its message *possibly repeated*. Destinations are served side by side, so that one that is down
 //! neither delays nor repeats another ([`super::round`]). An entry leaves the outbox once nothing of it is left to do.
@@ -120,7 +120,8 @@ impl<S: Store, M: Messenger> Office<'_, S, M> {
     /// What came of an entry, as far as it got.
     async fn entry(&self, name: &str) -> (Tally, Option<DeliverError>) {
         let mut tally = Tally::default();
-        let error = self.tell(name, &mut tally).await.err();
+        // In a box: with the requests of an SDK in it, it is large and would make every future around it as large.
+        let error = Box::pin(self.tell(name, &mut tally)).await.err();
         (tally, error)
     }
 
