@@ -76,6 +76,10 @@ def test_an_upload_becomes_a_lake_and_one_message_of_each_alert_to_each_destinat
         assert each.attributes.items() >= {
             "level": "high", "rule": alert["rule_id"], "question": "watcher", "route": "notification", "tenant": "example"
         }.items()  # fmt: skip
+    for alert in expected:
+        said = immuta_watch("explain", alert, "--lake", deployed.lake, env={**os.environ, **cloud.environment}).out
+        told = said.partition("Who was told")[2].partition("\n\n")[0]
+        assert "slack" in told and "topic" in told and told.count("told at") == 2, said
     assert sorted(json.loads(each.body)["id"] for each in cloud.sent(grave)) == sorted(expected)
     assert cloud.sent(deaf) == []
 

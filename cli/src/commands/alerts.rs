@@ -5,7 +5,6 @@ use std::ops::Bound;
 
 use anyhow::{Context, Result};
 use immuta_watch::alerts::{Alert, Contribution, Example};
-use immuta_watch::event::{Event, Field, Record};
 use immuta_watch::lake::visit_alerts;
 use immuta_watch::rules::Route;
 use serde_json::json;
@@ -93,7 +92,7 @@ pub(crate) fn alert_rows(alerts: &[Alert]) -> String {
             Cell::plain(number(alert.count() as u64)),
             Cell::styled(DIM, detail.alert.to_string()),
             Cell::plain(format!("{}{}", harmless(&detail.title, 40), ended(alert))),
-            Cell::plain(harmless(&in_words(alert), 160)),
+            Cell::plain(harmless(&alert.in_words(), 160)),
         ]);
     }
     table.lines()
@@ -101,31 +100,11 @@ pub(crate) fn alert_rows(alerts: &[Alert]) -> String {
 
 /// What became of attempts that all did not succeed.
 fn ended(alert: &Alert) -> &'static str {
-    let statuses: Vec<_> = alert.detail().examples.iter().map(unusual_status).collect();
-    match statuses.first() {
-        Some(Some(first)) if statuses.iter().all(Option::is_some) => {
-            if first == "UNAUTHORIZED" {
-                " (refused)"
-            } else {
-                " (failed)"
-            }
-        }
-        _ => "",
+    match alert.unusual_status().as_deref() {
+        Some("UNAUTHORIZED") => " (refused)",
+        Some(_) => " (failed)",
+        None => "",
     }
-}
-
-/// How an attempt ended that did not succeed: a rule on a change takes those, too.
-pub(super) fn unusual_status(example: &Example) -> Option<String> {
-    let record = Record::parse(example.record.get().as_bytes()).ok()?;
-    let event = Event::of(&record);
-    event.field(Field::Status).first().filter(|status| *status != "SUCCESS").map(ToString::to_string)
-}
-
-/// The values of the alert key, and what else the events are about.
-fn in_words(alert: &Alert) -> String {
-    let values: Vec<String> = alert.detail().key.iter().filter_map(|(field, _)| alert.key_text(field)).collect();
-    let matter = alert.subject_matter();
-    if matter.is_empty() { values.join(" → ") } else { format!("{}: {}", values.join(" → "), matter.join(", ")) }
 }
 
 /// An alert as one JSON object.

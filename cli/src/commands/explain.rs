@@ -1,15 +1,17 @@
-//! `explain`: one alert, from its id alone.
+//! `explain`: one alert, or one notice of the watcher's own, from its id alone.
 
 use anyhow::{Context, Result, bail};
 use immuta_watch::alerts::{Alert, Example};
 use immuta_watch::event::time;
 use immuta_watch::lake::read_alert;
+use immuta_watch::notify::{Message, read_notice};
 use immuta_watch::rules::{Condition, Route, Rule};
 use serde_json::{Value, json};
 
-use super::alerts::{as_json, unusual_status};
+use super::alerts::as_json;
 use super::open_lake;
-use crate::arguments::ExplainAlert;
+use super::told::Told;
+use crate::arguments::{ExplainAlert, PackOptions};
 use crate::exit::Exit;
 use crate::pack;
 use crate::runtime::block_on;
@@ -18,6 +20,9 @@ use crate::terminal::{BOLD, Cell, DIM, Table, counted, harmless, number, of_leve
 pub(crate) fn explain(arguments: &ExplainAlert) -> Result<Exit> {
     let store = open_lake(&arguments.lake)?;
     let Some(alert) = block_on(read_alert(&store, &arguments.id))?.context("the alert cannot be read")? else {
+        if let Some(notice) = block_on(read_notice(&store, &arguments.id))?.context("the notice cannot be read")? {
+            return explain_notice(arguments, &notice, &block_on(Told::of_notice(&store, &notice))??);
+        }
         bail!(
             "there is no alert {} in this lake; `{} alerts --lake {}` lists those there are",
             arguments.id,
@@ -27,21 +32,70 @@ pub(crate) fn explain(arguments: &ExplainAlert) -> Result<Exit> {
     };
     // What held stands in the alert; the rule's texts are the pack's, and an alert of a rule that is no longer in it is
     // explained without them.
-    let folder = arguments.rules.as_deref();
-    let pack = pack::try_load(folder, &pack::configuration(None)?)
-        .with_context(|| format!("the pack {} cannot be used", pack::name(folder)))?;
+    let named = PackOptions { rules: arguments.rules.clone(), config: None };
+    let pack::Chosen { pack, in_force, .. } = pack::load_for(&named, &store)?;
+    let name = match (&arguments.rules, in_force) {
+        (None, Some(_)) => "in force in this lake".to_owned(),
+        (folder, _) => pack::name(folder.as_deref()),
+    };
     let rule = pack.rule(&alert.detail().rule);
+    let told = block_on(Told::of_alert(&store, &alert))??;
     if arguments.json {
-        say!("{}", serde_json::to_string_pretty(&in_json(&alert, rule))?)?;
+        let mut report = in_json(&alert, rule);
+        report["told"] = told.as_json();
+        say!("{}", serde_json::to_string_pretty(&report)?)?;
     } else {
         if rule.is_none() {
             let rule = harmless(&alert.detail().rule_name, 100);
-            say!("The pack {} has no rule {rule}: what it says and advises is missing here.", pack::name(folder))?;
+            say!("The pack {name} has no rule {rule}: what it says and advises is missing here.")?;
             say!("--rules FOLDER names the pack that has it.\n")?;
         }
         print(&alert, rule)?;
+        print_told(&told)?;
     }
     Ok(Exit::Done)
+}
+
+/// What the watcher said of its own work.
+fn explain_notice(arguments: &ExplainAlert, notice: &Message, told: &Told) -> Result<Exit> {
+    if arguments.json {
+        let mut report = serde_json::to_value(notice)?;
+        report["told"] = told.as_json();
+        say!("{}", serde_json::to_string_pretty(&report)?)?;
+        return Ok(Exit::Done);
+    }
+    let level = styled(of_level(notice.level), notice.level.as_str());
+    say!("{} · {level} · a notice about the watcher itself", styled(BOLD, harmless(&notice.headline, 200)))?;
+    let mut facts = Table::new(&[]);
+    for fact in &notice.facts {
+        facts.row(vec![Cell::styled(DIM, harmless(&fact.label, 50)), Cell::plain(harmless(&fact.value, 300))]);
+    }
+    if let Some(at) = notice.first {
+        facts.row(vec![Cell::styled(DIM, "when"), Cell::plain(time::text(at))]);
+    }
+    say!("\n{}", facts.lines())?;
+    say!("\n{}", styled(BOLD, "What it means"))?;
+    for because in &notice.why {
+        print_item("-", because)?;
+    }
+    say!("\n{}", styled(BOLD, "What to do"))?;
+    for (number, step) in (1..).zip(&notice.what_to_do) {
+        print_item(&format!("{number}."), step)?;
+    }
+    say!("\n  {}", harmless(&notice.look, 2000))?;
+    print_told(told)?;
+    Ok(Exit::Done)
+}
+
+fn print_told(told: &Told) -> Result<()> {
+    say!("\n{}", styled(BOLD, "Who was told"))?;
+    for (destination, how) in told.in_words() {
+        match destination {
+            Some(destination) => print_item(&format!("{}:", harmless(&destination, 100)), &how)?,
+            None => print_paragraph(&how)?,
+        }
+    }
+    Ok(())
 }
 
 fn print(alert: &Alert, rule: Option<&Rule>) -> Result<()> {
@@ -137,7 +191,7 @@ fn print_events(alert: &Alert) -> Result<()> {
             "  {when}  {}",
             styled(DIM, format!("event {} · export {} line {}", example.key, example.source, example.line))
         )?;
-        if let Some(status) = unusual_status(example) {
+        if let Some(status) = example.unusual_status() {
             say!("    it ended with {}", styled(BOLD, harmless(&status, 60)))?;
         }
         for held in alert.conditions(example) {

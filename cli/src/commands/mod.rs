@@ -12,6 +12,7 @@ mod rules_explain;
 pub(crate) mod run;
 mod run_report;
 pub(crate) mod simulate;
+mod told;
 pub(crate) mod verify;
 
 use std::io;

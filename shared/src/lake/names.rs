@@ -163,6 +163,12 @@ pub fn late_deliveries_of(day: NaiveDate) -> String {
     format!("{DELIVERIES}date={}/late/", day.format("%Y-%m-%d"))
 }
 
+/// The day of the summary that this is a delivery record of; none if it is one of something else.
+#[must_use]
+pub fn late_day_of(name: &str) -> Option<NaiveDate> {
+    date_of(name).filter(|day| name.starts_with(&late_deliveries_of(*day)))
+}
+
 /// Whether a name is one that [`file()`] gives to a file of this source.
 #[must_use]
 pub fn is_of(name: &str, source: &SourceId) -> bool {
@@ -203,6 +209,10 @@ mod tests {
         assert!(!is_of(&manifest(&source), &source));
         assert!(!is_of("rollups/another.parquet", &source));
         assert_eq!(file(Area::Quarantine, None, &source), format!("quarantine/{id}.ndjson"));
+        let day = NaiveDate::from_ymd_opt(2026, 11, 2).unwrap();
+        assert_eq!(late_deliveries_of(day), "deliveries/date=2026-11-02/late/");
+        assert_eq!(late_day_of("deliveries/date=2026-11-02/late/chat.json"), Some(day));
+        assert_eq!(late_day_of("deliveries/date=2026-11-02/late-night/0000/chat.json"), None);
         assert_eq!(
             file(Area::Alerts, NaiveDate::from_ymd_opt(1, 1, 1), &source),
             format!("alerts/date=0001-01-01/{id}.ndjson")

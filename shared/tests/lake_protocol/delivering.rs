@@ -6,12 +6,15 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex};
 
+use immuta_watch::alerts::Contribution;
 use immuta_watch::config::{Configuration, Destination};
 use immuta_watch::findings::Blob;
 use immuta_watch::lake::{
-    Clock, Condition, Entry, Lake, MemoryStore, OpenExport, Store, StoreError, Stored, Written, names,
+    Clock, Condition, Entry, Lake, MemoryStore, OpenExport, Store, StoreError, Stored, Written, names, visit_alerts,
 };
-use immuta_watch::notify::{Announcer, Message, Messenger, Office, Sent};
+use immuta_watch::notify::{
+    Announcer, Message, Messenger, Office, Sent, State, Telling, deliveries_of, is_in_the_outbox, summaries_since,
+};
 
 use crate::records::grant;
 use crate::world::{self, Files, PACK, Pause, TestClock, TestExport, assert_same, context, lake_of, poll, run};
@@ -260,7 +263,7 @@ fn a_fault_at_every_call_in_turn_loses_no_alert_and_repeats_none_unmarked() {
 fn whoever_tidies_the_outbox_never_removes_what_a_commit_leaves_there_meanwhile() {
     // Somebody dies once the entry is there, before the manifest is.
     let has_entry = |world: &World| world.store.files().keys().any(|name| name.starts_with(names::OUTBOX));
-    let dies = (1..).find(|call| {
+    let dies = (1..100).find(|call| {
         let world = World::new();
         world.round("failing", Some((*call, Fault::DiesAfter)));
         has_entry(&world)
@@ -308,4 +311,50 @@ fn a_store_that_fails_once_at_each_call_in_turn_repeats_nothing() {
             assert_eq!(marked, unanswered, "{fault:?} in call {call}: {told:?}");
         }
     }
+}
+
+#[test]
+fn the_delivery_records_say_who_was_told_of_an_alert_and_how() {
+    let told = |world: &World| -> Vec<BTreeMap<String, Telling>> {
+        let mut alerts = Vec::new();
+        run(visit_alerts(&world.store, .., &mut |alert| alerts.push(alert.detail().clone()))).unwrap();
+        let told = |alert: &Contribution| {
+            run(deliveries_of(&world.store, &alert.rule, alert.window_start, &alert.alert)).unwrap()
+        };
+        alerts.iter().map(told).collect()
+    };
+    let state = |telling: &Telling| match telling {
+        Telling::ByItself(delivery) => delivery.state,
+        Telling::AmongMany(many) => panic!("{many:?}"),
+    };
+    let world = World::new();
+    commit(&world.process("one", None), &world.clock, &world.export);
+    assert!(told(&world).iter().all(BTreeMap::is_empty), "nothing was delivered");
+    world.round("one", None);
+    // The old one first: it is in the summary alone.
+    let [old, first, second] = told(&world).try_into().unwrap();
+    assert!(old.is_empty());
+    for of_one in [first, second] {
+        assert_eq!(of_one.values().map(state).collect::<Vec<_>>(), [State::Sent; 2], "{of_one:?}");
+        assert!(of_one.keys().eq(["chat", "topic"]));
+    }
+    let day = world.clock.now().date_naive();
+    let summaries = run(summaries_since(&world.store, day)).unwrap();
+    assert!(summaries.iter().map(|found| found.destination.as_str()).eq(["chat", "topic"]), "{summaries:?}");
+    assert!(summaries.iter().all(|found| found.summary.alerts == 1 && found.day == day));
+    assert!(run(summaries_since(&world.store, day.succ_opt().unwrap())).unwrap().is_empty());
+}
+
+#[test]
+fn what_is_in_the_outbox_is_known_to_be_there() {
+    let world = World::new();
+    commit(&world.process("one", None), &world.clock, &world.export);
+    let in_the_outbox = |world: &World| {
+        let mut alerts = Vec::new();
+        run(visit_alerts(&world.store, .., &mut |alert| alerts.push(alert.detail().alert.clone()))).unwrap();
+        alerts.iter().filter(|alert| run(is_in_the_outbox(&world.store, alert)).unwrap()).count()
+    };
+    assert_eq!(in_the_outbox(&world), 2);
+    world.round("one", None);
+    assert_eq!(in_the_outbox(&world), 0);
 }
