@@ -145,7 +145,7 @@ class Deployment:
 
     @property
     def notices(self) -> list:
-        return [json.loads(content) for content in self.cloud.objects(self.bucket, "lake/notices/").values()]
+        return [json.loads(content) for content in self.cloud.objects(self.bucket, "lake/notices/date=").values()]
 
     def data(self, lake="lake") -> dict:
         """{name within the lake: bytes} of what exports became."""

@@ -17,6 +17,9 @@ from on_cloud import bucket_of, program_on, put_all
 # Every character that means something in a URL, a form, a path or a shell, and some that are not ASCII.
 ODD = ["plain", "a b", "a+b", "a=b", "a:b", "a%20b", "a&b?c#d", "ü–日本", "a'\"b", "a*b~c!d(e)", "(1),[2]{3}", "$x;@y|z^`"]
 
+# What a test has written just now is fed, too.
+ALL = ("--until", "2100-01-01")
+
 
 @pytest.fixture
 def program(cloud, tmp_path, monkeypatch):
@@ -62,7 +65,7 @@ def batches_of(server) -> list:
 
 def test_every_export_is_fed_once_and_silently(cloud, program, many, pages_of_seven, tmp_path):
     queue = cloud.queue()
-    call = ["backfill", f"s3://{many}/audit", "--queue", queue.url, "--rate", 1000]
+    call = ["backfill", f"s3://{many}/audit", *ALL, "--queue", queue.url, "--rate", 1000]
     said = program(*call, "--json").json
     assert (said["fed"], said["exports"], said["passed_over"]["empty"], said["finished"]) == (240, 240, 1, True)
     assert sorted(fed(cloud, queue)) == [(key, False) for key in exports_in(cloud, many)]
@@ -72,7 +75,7 @@ def test_every_export_is_fed_once_and_silently(cloud, program, many, pages_of_se
 
 
 def test_the_server_lists_no_more_than_a_page_at_once(cloud, program, many, pages_of_seven):
-    program("backfill", f"s3://{many}/audit", "--dry-run")
+    program("backfill", f"s3://{many}/audit", *ALL, "--dry-run")
     listings = [call for call in cloud.server.calls if call.method == "GET" and call.path.strip("/") == many]
     assert len(listings) == 35  # 241 objects
 
@@ -86,7 +89,7 @@ def test_a_message_is_what_s3_itself_sends(cloud, program, many):
         cloud.put(bucket, f"exports/{name}.json", name.encode())
     of_s3 = [json.loads(body) for body in cloud.bodies(told)]
     of_s3 = [record for message in of_s3 for record in message.get("Records", [])]
-    program("backfill", f"s3://{bucket}/exports/", "--queue", queue.url, "--rate", 1000)
+    program("backfill", f"s3://{bucket}/exports/", *ALL, "--queue", queue.url, "--rate", 1000)
     ours = [json.loads(body)["Records"][0] for body in cloud.bodies(queue)]
 
     def what_counts(record):
@@ -100,7 +103,7 @@ def test_a_message_is_what_s3_itself_sends(cloud, program, many):
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGINT], ids=["kill", "ctrl-c"])
 def test_one_that_was_killed_goes_on_where_it_was(cloud, program, many, tmp_path, kill):
     queue = cloud.queue()
-    call = ["backfill", f"s3://{many}/audit", "--queue", queue.url, "--rate", 200]
+    call = ["backfill", f"s3://{many}/audit", *ALL, "--queue", queue.url, "--rate", 200]
     environment = {**os.environ, **cloud.environment}
     running = subprocess.Popen(
         [BINARY, *map(str, call)], env=environment, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -124,7 +127,7 @@ def test_one_that_was_killed_goes_on_where_it_was(cloud, program, many, tmp_path
 
 def test_one_that_failed_goes_on_and_takes_no_other_ones_state(cloud, program, many, tmp_path):
     queue, state = cloud.queue(), tmp_path / "state.json"
-    call = ["backfill", f"s3://{many}/audit", "--queue", queue.url, "--rate", 1000, "--state", state]
+    call = ["backfill", f"s3://{many}/audit", *ALL, "--queue", queue.url, "--rate", 1000, "--state", state]
     seen = []
 
     def refuse_the_third_batch(call):
@@ -136,7 +139,7 @@ def test_one_that_failed_goes_on_and_takes_no_other_ones_state(cloud, program, m
     assert "stopped after 20 exports; the same call goes on there" in program(*call, expect=FAILED).err
     cloud.server.on_call = None
     assert program(*call, "--dry-run", "--json").json["exports"] == 220
-    other = program("backfill", f"s3://{many}", "--queue", queue.url, "--state", state, expect=FAILED)
+    other = program("backfill", f"s3://{many}", *ALL, "--queue", queue.url, "--state", state, expect=FAILED)
     assert "the state of another backfill" in other.err and "name another file with --state" in other.err
     went_on = program(*call, "--json").json
     assert (went_on["fed"], went_on["fed_in_all"]) == (220, 240)
@@ -147,9 +150,9 @@ def test_one_that_failed_goes_on_and_takes_no_other_ones_state(cloud, program, m
 def test_nothing_that_was_fed_is_bound_to_nothing(cloud, program, many):
     """A wrong queue in the first call does not stand in the way of the right one in the second."""
     queue = cloud.queue()
-    err = program("backfill", f"s3://{many}", "--queue", queue.url + "-nowhere", expect=FAILED).err
+    err = program("backfill", f"s3://{many}", *ALL, "--queue", queue.url + "-nowhere", expect=FAILED).err
     assert "there is none of this URL" in err
-    program("backfill", f"s3://{many}", "--queue", queue.url, "--rate", 1000)
+    program("backfill", f"s3://{many}", *ALL, "--queue", queue.url, "--rate", 1000)
     assert len(fed(cloud, queue)) == 240
 
 
@@ -163,7 +166,7 @@ def test_calls_that_fail_are_made_again(cloud, program, many):
         return {1: 503, 2: CUT, 5: LOST, 9: 500}.get(faults[kind])
 
     cloud.server.on_call = disturb
-    program("backfill", f"s3://{many}/audit", "--queue", queue.url, "--rate", 1000)
+    program("backfill", f"s3://{many}/audit", *ALL, "--queue", queue.url, "--rate", 1000)
     cloud.server.on_call = None
     times = Counter(key for key, _ in fed(cloud, queue))
     assert sorted(times) == exports_in(cloud, many)
@@ -172,7 +175,7 @@ def test_calls_that_fail_are_made_again(cloud, program, many):
 
 def test_it_keeps_to_its_rate(cloud, program, many):
     queue = cloud.queue()
-    program("backfill", f"s3://{many}/audit", "--queue", queue.url, "--rate", 20, "--limit", 35)
+    program("backfill", f"s3://{many}/audit", *ALL, "--queue", queue.url, "--rate", 20, "--limit", 35)
     sent = [int(message["Attributes"]["SentTimestamp"]) for message in cloud.take_all(queue)]
     assert len(sent) == 35
     # Batches of 10, 10, 10 and 5, each half a second after the one before.
@@ -181,7 +184,7 @@ def test_it_keeps_to_its_rate(cloud, program, many):
 
 def test_a_limit_stops_it_and_the_same_call_takes_the_next_ones(cloud, program, many, pages_of_seven, tmp_path):
     queue = cloud.queue()
-    call = ["backfill", f"s3://{many}/audit", "--queue", queue.url, "--rate", 1000, "--limit", 100]
+    call = ["backfill", f"s3://{many}/audit", *ALL, "--queue", queue.url, "--rate", 1000, "--limit", 100]
     first = program(*call)
     assert "100 exports of" in first.out and "--limit stopped it" in first.out
     second, third = program(*call, "--json").json, program(*call, "--json").json
@@ -199,11 +202,14 @@ def test_what_the_lake_has_and_what_is_outside_the_dates_is_left_out(cloud, prog
     replaced = cloud.keys(bucket)[0]
     cloud.put(bucket, replaced, b"{}\n")
     dry = ["backfill", exports, "--dry-run", "--json"]
-    left = program(*dry, "--lake", lake).json
+    left = program(*dry, *ALL, "--lake", lake).json
     assert (left["exports"], left["committed"]) == (1, len(small_tenant.files) - 1)
     assert left["passed_over"]["lakes_own"] == len(cloud.keys(bucket, "exports/lake/"))
-    program("backfill", exports, "--queue", queue.url, "--lake", lake, "--rate", 1000)
+    program("backfill", exports, *ALL, "--queue", queue.url, "--lake", lake, "--rate", 1000)
     assert fed(cloud, queue) == [(replaced, False)]
+    just_written = program(*dry, "--lake", lake).json
+    assert (just_written["exports"], just_written["just_written"]) == (0, len(small_tenant.files))
+    assert program(*dry, "--notify", "--lake", lake).json["exports"] == 1
     assert program(*dry, "--lake", lake, "--since", "2100-01-01").json["outside_the_dates"] == len(small_tenant.files)
     assert program(*dry, "--lake", lake, "--until", "2100-01-01").json["exports"] == 1
 
@@ -212,7 +218,7 @@ def test_what_is_wrong_is_said_with_what_to_do(cloud, program, many, tmp_path):
     queue = cloud.queue()
 
     def said(*arguments, expect=FAILED):
-        return program("backfill", *arguments, expect=expect).err
+        return program("backfill", *arguments, *ALL, expect=expect).err
 
     assert "there is no bucket nowhere-at-all" in said("s3://nowhere-at-all", "--queue", queue.url)
     assert "there is no export in s3://" in said(f"s3://{many}/adit", "--queue", queue.url)

@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+import slack as slacks
 from binary import CLASSIFY, immuta_watch, publish
 from deployment import Deployment, alerts_in, conserved, deletions, slack_message
 from lambda_runtime import Function, InvocationFailed
@@ -318,7 +319,9 @@ def test_backfill_feeds_the_queue_and_nobody_is_told_unless_asked(deployed, tmp_
         arguments = ("--queue", deployed.queue.url, "--lake", deployed.lake, "--rate", 1000, *options)
         immuta_watch("backfill", exports, *arguments, env={**os.environ, **cloud.environment}, cwd=tmp_path)
 
-    backfill()
+    backfill()  # S3 may be telling of these itself
+    assert deployed.run() == []
+    backfill("--until", "2100-01-01")
     deployed.run()
     assert len(deployed.manifests) == 12 and deployed.outbox == []
     assert deployed.told_by_slack() == deployed.told_by_topic() == []
@@ -328,3 +331,80 @@ def test_backfill_feeds_the_queue_and_nobody_is_told_unless_asked(deployed, tmp_
     backfill("--notify")
     deployed.run()
     assert len(deployed.manifests) == 13 and len(deployed.told_by_slack()) == 1
+
+
+def test_a_change_is_told_even_if_it_is_that_nobody_is_told_any_more(deployed, tmp_path):
+    deployed.next_invocation()
+    configuration = tmp_path / "immuta-watch.yml"
+    configuration.write_text("notify:\n  routes:\n    - {to: [slack, topic], level: critical}\n")
+    publish(deployed.lake, deployed.cloud.environment, "--config", configuration)
+    deployed.next_invocation()
+    (notice,) = deployed.notices
+    assert deployed.told_by_slack() == deployed.told_by_topic() == [(notice["id"], False)]
+
+
+def test_a_change_without_a_history_is_told(deployed, tmp_path):
+    deployed.next_invocation()
+    deployed.cloud.s3.delete_object(Bucket=deployed.bucket, Key="lake/packs/current")
+    configuration = tmp_path / "immuta-watch.yml"
+    configuration.write_text("notify: {storm: 3}\n")
+    publish(deployed.lake, deployed.cloud.environment, "--config", configuration, "--by", "mallory")
+    deployed.function.kill()  # a new process knows nothing of before
+    deployed.next_invocation()
+    deployed.next_invocation()
+    (notice,) = deployed.notices
+    assert notice["rule_name"] == "pack_changed" and "mallory" in json.dumps(notice)
+    assert deployed.told_by_slack() == deployed.told_by_topic() == [(notice["id"], False)]
+
+
+def test_a_process_that_knows_a_pack_goes_on_with_it_where_what_is_in_force_is_damaged(deployed):
+    deployed.next_invocation()
+    deployed.cloud.put(deployed.bucket, "lake/packs/current", b"{")
+    deployed.upload("events.ndjson", deletions("ann"))
+    (batch,) = deployed.run()
+    assert batch.failed == [] and len(deployed.told_by_slack()) == 1
+    (line,) = deployed.lines("What is in force cannot be read.")
+    assert line["PacksUnreadable"] == 1 and "damaged" in line["reason"]
+
+
+def test_a_new_version_that_is_gone_is_told_by_a_notice_and_an_empty_one_is_committed(deployed):
+    address = deployed.upload("events.ndjson", deletions("ann"))
+    deployed.run()
+    deployed.upload("events.ndjson", b"")
+    deployed.run()
+    manifest = deployed.manifests[address]
+    assert manifest["bytes"] == manifest["counts"]["read"] == 0 and manifest["files"] == []
+    deployed.upload("events.ndjson", deletions("ann", "bob"))
+    deployed.cloud.s3.delete_object(Bucket=deployed.bucket, Key="exports/events.ndjson")
+    (batch,) = deployed.run()
+    assert batch.failed == []
+    (notice,) = deployed.notices
+    assert notice["rule_name"] == "export_gone" and address in json.dumps(notice)
+
+
+def test_a_record_that_nobody_can_read_does_not_keep_the_others_of_its_message_back(deployed):
+    deployed.upload("events.ndjson", deletions("ann"))
+    ((body),) = deployed.cloud.bodies(deployed.queue)
+    records = json.loads(body)["Records"]
+    bad = json.loads(json.dumps(records[0]))
+    bad["s3"]["object"]["key"] = "%FF"
+    message = deployed.cloud.send(deployed.queue, {"Records": [bad, *records]})
+    batch = deployed.source.run_once()
+    assert batch.failed == [message] and len(deployed.manifests) == 1 and len(deployed.told_by_slack()) == 1
+    (line,) = deployed.lines("Message not understood.")
+    assert "%FF" in line["reason"]
+
+
+def test_entries_that_cannot_be_delivered_do_not_stand_before_all_others(deployed, slack):
+    for number in range(25):
+        deployed.cloud.put(deployed.bucket, f"lake/outbox/{number:032x}-{number:032x}.json", b"{")
+    slack.script(slacks.rate_limited(1))
+    deployed.upload("events.ndjson", deletions("ann"))
+    deployed.run()
+    assert deployed.told_by_slack() == []
+    for _ in range(30):
+        deployed.time_passes()
+        deployed.next_invocation()
+        if deployed.told_by_slack():
+            break
+    assert len(deployed.told_by_slack()) == 1

@@ -230,7 +230,7 @@ pub(crate) struct Backfill {
     /// Only exports written to S3 on or after this date (UTC)
     #[arg(long, value_name = "DATE")]
     pub(crate) since: Option<NaiveDate>,
-    /// Only exports written to S3 on or before this date (UTC)
+    /// Only exports written to S3 on or before this date (UTC) [default: without --notify, until an hour ago]
     #[arg(long, value_name = "DATE")]
     pub(crate) until: Option<NaiveDate>,
     /// Feed so many exports at the most, and stop there; the same call goes on with the next ones

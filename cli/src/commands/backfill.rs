@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use immuta_watch::backfill::{Feeder, MESSAGES_AT_ONCE, notification};
 use immuta_watch::export::{Source, SourceId};
 use immuta_watch::lake::{ExportPages, ListedObject, PassedOver, S3Store, read_manifests};
@@ -19,9 +19,13 @@ use crate::exit::Exit;
 use crate::runtime::{self, block_on};
 use crate::terminal::{BOLD, DIM, bytes, counted, harmless, number, program, progress, say, styled};
 
+/// Of what was written so shortly before, S3's own message may still be on its way: fed in silence, it would be told to
+/// nobody.
+const JUST_WRITTEN: TimeDelta = TimeDelta::hours(1);
+
 pub(crate) fn backfill(arguments: &Backfill) -> Result<Exit> {
     let mut state = State::open(arguments)?;
-    let selection = Selection { arguments, committed: block_on(committed(arguments))?? };
+    let selection = Selection { arguments, begun: Utc::now(), committed: block_on(committed(arguments))?? };
     let plan = block_on(count(&selection, &state))??;
     if plan.is_of_nothing() && state.last_key.is_none() {
         bail!("there is no export in {}; give a prefix that holds some", arguments.exports);
@@ -74,6 +78,8 @@ pub(crate) fn backfill(arguments: &Backfill) -> Result<Exit> {
 /// Which exports are fed.
 struct Selection<'s> {
     arguments: &'s Backfill,
+    /// When the backfill was called
+    begun: DateTime<Utc>,
     /// The version of each export that the lake has committed
     committed: HashMap<SourceId, String>,
 }
@@ -81,6 +87,8 @@ struct Selection<'s> {
 /// Why an export is not fed.
 enum Why {
     OutsideTheDates,
+    /// S3 may have told the function of it a moment ago, and it is that message's place to tell people
+    JustWritten,
     Committed,
 }
 
@@ -93,6 +101,10 @@ impl Selection<'_> {
         };
         if !written.is_none_or(is_within) {
             return Some(Why::OutsideTheDates);
+        }
+        let is_silent = !self.arguments.notify && self.arguments.until.is_none();
+        if is_silent && object.last_modified.is_some_and(|written| written > self.begun - JUST_WRITTEN) {
+            return Some(Why::JustWritten);
         }
         let source = Source::at(object.address.to_string()).id;
         (self.committed.get(&source) == Some(&object.etag)).then_some(Why::Committed)
@@ -122,6 +134,7 @@ struct Plan {
     exports: u64,
     bytes: u64,
     outside_the_dates: u64,
+    just_written: u64,
     committed: u64,
     passed_over: PassedOver,
 }
@@ -130,7 +143,7 @@ impl Plan {
     /// Whether nothing at all was found. (A prefix with a slip of the pen in it is no error to S3.)
     fn is_of_nothing(&self) -> bool {
         let PassedOver { empty, lakes_own } = self.passed_over;
-        self.exports + self.outside_the_dates + self.committed + empty + lakes_own == 0
+        self.exports + self.outside_the_dates + self.just_written + self.committed + empty + lakes_own == 0
     }
 }
 
@@ -142,6 +155,7 @@ async fn count(selection: &Selection<'_>, state: &State) -> Result<Plan> {
         for object in page {
             match selection.leaves_out(&object) {
                 Some(Why::OutsideTheDates) => plan.outside_the_dates += 1,
+                Some(Why::JustWritten) => plan.just_written += 1,
                 Some(Why::Committed) => plan.committed += 1,
                 None => {
                     plan.exports += 1;
@@ -207,6 +221,10 @@ fn print(arguments: &Backfill, plan: &Plan, state: &State, fed: u64) -> Result<(
     let left_out = |count: u64, why: &str| if count > 0 { say!("  {} {why}", number(count)) } else { Ok(()) };
     left_out(plan.committed, "not fed: the lake has committed them as they are")?;
     left_out(plan.outside_the_dates, "not fed: written outside the dates")?;
+    left_out(
+        plan.just_written,
+        "not fed: written within the last hour, of which S3 tells the function (--until feeds them)",
+    )?;
     left_out(plan.passed_over.empty, "passed over: without a byte")?;
     left_out(plan.passed_over.lakes_own, "passed over: the lake's own")?;
     if !arguments.dry_run && fed > 0 && !arguments.notify {
@@ -223,6 +241,7 @@ fn report(arguments: &Backfill, plan: &Plan, state: &State, fed: u64) -> serde_j
         "exports": plan.exports, "bytes": plan.bytes, "fed": fed, "fed_in_all": state.fed, "last_key": state.last_key,
         "dry_run": arguments.dry_run, "announced": arguments.notify, "committed": plan.committed,
         "outside_the_dates": plan.outside_the_dates,
+        "just_written": plan.just_written,
         "passed_over": { "empty": plan.passed_over.empty, "lakes_own": plan.passed_over.lakes_own },
     })
 }

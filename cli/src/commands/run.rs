@@ -11,7 +11,7 @@ use immuta_watch::event::time;
 use immuta_watch::export::Limits;
 use immuta_watch::findings::{Bounds, Context};
 use immuta_watch::lake::{Announce, Clock, Lake, OpenExport, Outcome, SystemClock, names, visit_alerts};
-use immuta_watch::notify::{Announcer, DeliverError, Office, Senders, Tally};
+use immuta_watch::notify::{Announcer, DeliverError, Failures, Office, Senders, Tally};
 use indicatif::ProgressBar;
 
 use super::run_report::{AlertSummary, Done, Report, Told};
@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: &Run) -> Result<Exit> {
     let store = create_lake(&arguments.lake)?;
     let address = address_for_people(&arguments.lake);
     let work = Work {
-        lake: Lake { store: &store, clock: &SystemClock },
+        lake: Lake::new(&store, &SystemClock),
         context: Context {
             pack: &pack,
             configuration: &configuration,
@@ -104,7 +104,15 @@ fn address_for_people(lake: &Place) -> String {
 /// Delivers all that the outbox holds, so that what an earlier run left in it goes out, too.
 fn deliver(store: &AnyStore, configuration: &Configuration, lake: &str) -> Result<Told> {
     let senders = Senders::new(runtime::aws_settings()?);
-    let office = Office { store, messenger: &senders, clock: &SystemClock, notify: &configuration.notify, lake };
+    let office = Office {
+        store,
+        messenger: &senders,
+        clock: &SystemClock,
+        notify: &configuration.notify,
+        lake,
+        until: None,
+        failures: Failures::default(),
+    };
     let (tally, error): (Tally, Option<DeliverError>) = block_on(office.deliver(names::OUTBOX))?;
     Ok(Told::Here { tally, error: error.map(|error| error.to_string()) })
 }

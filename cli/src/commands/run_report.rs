@@ -103,7 +103,7 @@ impl Told {
             say!("  Told: nobody yet; the functions that watch this lake tell people with the next export")?;
             return Ok(());
         };
-        let Tally { sent, possibly_repeated, rejected, pending, folded } = *tally;
+        let Tally { sent, possibly_repeated, rejected, pending, folded, to_nobody, given_up } = *tally;
         let mut words = vec![format!("{} sent", counted(sent + possibly_repeated, "message"))];
         let mut add = |count: u64, what: &str| {
             if count > 0 {
@@ -113,6 +113,8 @@ impl Told {
         add(possibly_repeated, "of them perhaps for the second time");
         add(folded, "told of together with others");
         add(rejected, "refused for good");
+        add(to_nobody, "for which there is nobody to tell");
+        add(given_up, "given up, since their exports were replaced a day ago");
         add(pending, "pending (run again with --notify to deliver them)");
         let mark = if self.needs_a_look() { format!("{} ", styled(RED, "!")) } else { String::new() };
         say!("  {mark}Told: {}", words.join(", "))?;

@@ -2,18 +2,18 @@
 
 use std::time::Instant;
 
-use chrono::Utc;
+use chrono::{SubsecRound, TimeDelta, Utc};
+use immuta_watch::event::time;
 use immuta_watch::export::{Arrival, Limits};
 use immuta_watch::findings::{Bounds, Context};
-use immuta_watch::function::InForce;
 use immuta_watch::function::telemetry::{Line, Metric, Severity};
+use immuta_watch::function::{InForce, Invocation, milliseconds_since, tallied};
 use immuta_watch::lake::{Announce, Lake, Manifest, OpenExport, Outcome, Store, SystemClock, Version, names};
 use immuta_watch::lake::{S3Address, S3Export};
 use immuta_watch::notify::{Announcer, Notice};
 
-use crate::classifier::{Classifier, tallied};
+use crate::classifier::Classifier;
 use crate::deadline::InTime;
-use crate::invocation::Invocation;
 
 /// What of the time left may be used for reading: the rest is kept for writing what was read, and for telling.
 const FOR_READING: f64 = 0.75;
@@ -21,7 +21,7 @@ const FOR_READING: f64 = 0.75;
 /// What came of an arrival.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Came {
-    /// It is in the lake, or it was told why it never will be
+    /// It is in the lake, or it was told why it never will be; the outbox of its source was tried
     Done,
     /// It is no export
     PassedOver,
@@ -47,11 +47,12 @@ impl Classifier {
             },
         };
         let line = line.with("export", format!("s3://{}/{}", arrival.bucket, arrival.key));
-        let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        // CloudWatch would count an average down by work that took no time.
-        let line =
-            if came == Came::PassedOver { line } else { line.count(Metric::DurationMilliseconds, milliseconds.max(1)) };
-        self.log.write(&line);
+        // CloudWatch would count an average down by what took no work.
+        let line = match came {
+            Came::PassedOver => line,
+            _ => line.count(Metric::DurationMilliseconds, milliseconds_since(begun)),
+        };
+        self.desk.log.write(&line);
         came
     }
 
@@ -59,8 +60,8 @@ impl Classifier {
     fn passes_over(&self, address: &S3Address) -> Option<&'static str> {
         let (bucket, key) = (address.bucket(), address.key());
         let whole_bucket = address.at("");
-        let exports = self.settings.exports.as_ref().unwrap_or(&whole_bucket);
-        if self.settings.lake.is_lakes_own(exports, bucket, key) {
+        let exports = self.desk.settings.exports.as_ref().unwrap_or(&whole_bucket);
+        if self.desk.settings.lake.is_lakes_own(exports, bucket, key) {
             Some("it is the lake's own")
         } else if exports.name_within(bucket, key).is_none() {
             Some("it lies outside IMMUTA_WATCH_EXPORTS")
@@ -77,15 +78,27 @@ impl Classifier {
         announce: bool,
         invocation: &Invocation,
     ) -> (Came, Line) {
-        let export = S3Export::new(self.s3.clone(), address);
+        let export = S3Export::new(self.desk.s3.clone(), address);
         let version = match export.version().await {
             Err(error) => return failed(invocation, error.to_string()),
-            Ok(None) => return self.gone(in_force, &export, arrival, invocation).await,
-            Ok(Some(version)) if version.bytes == 0 => return passed_over(invocation, "it is empty"),
+            Ok(None) => return self.gone(in_force, &export, arrival, announce, invocation).await,
             Ok(Some(version)) => version,
         };
-        if version.bytes > self.settings.largest_export {
-            return self.refuse(in_force, &export, &version, invocation).await;
+        if version.bytes == 0 || version.bytes > self.desk.settings.largest_export {
+            let known = match self.manifest_of(&export).await {
+                Err(reason) => return failed(invocation, reason),
+                Ok(known) => known,
+            };
+            match known {
+                // What was an export and is empty now has no events any more: that is committed like anything else.
+                None if version.bytes == 0 => return passed_over(invocation, "it is empty"),
+                // Somebody has classified it elsewhere.
+                Some(known) if version.bytes > 0 && known.etag == version.etag => {
+                    return self.deliver(in_force, &known, classified_before(invocation), invocation).await;
+                }
+                _ if version.bytes > 0 => return self.refuse(in_force, &export, &version, announce, invocation).await,
+                _ => {}
+            }
         }
         let uri = export.source().uri.clone();
         let context = Context {
@@ -94,62 +107,80 @@ impl Classifier {
             limits: Limits::default(),
             bounds: Bounds::default(),
         };
-        let lake = Lake { store: &self.store, clock: &SystemClock };
-        let mut announcer = Announcer::new(&in_force.pack, in_force.notify(), &self.lake, &uri, Utc::now());
+        let longest = TimeDelta::from_std(invocation.left()).unwrap_or(TimeDelta::MAX);
+        let lake = Lake { longest, ..Lake::new(&self.desk.store, &SystemClock) };
+        let mut announcer = Announcer::new(&in_force.pack, in_force.notify(), &self.desk.lake, &uri, Utc::now());
         let announcer = announce.then_some(&mut announcer as &mut dyn Announce);
-        let left = invocation.deadline.saturating_duration_since(Instant::now());
-        let export = InTime { until: Instant::now() + left.mul_f64(FOR_READING), export };
+        let export = InTime { until: Instant::now() + invocation.left().mul_f64(FOR_READING), export };
         // In a box, since it is large and would make every future around it as large.
         match Box::pin(lake.commit(&export, &context, false, announcer, &mut |_| ())).await {
             Err(error) => failed(invocation, error.to_string()),
-            Ok(Outcome::Gone) => self.gone(in_force, &export.export, arrival, invocation).await,
+            Ok(Outcome::Gone) => self.gone(in_force, &export.export, arrival, announce, invocation).await,
             Ok(Outcome::Busy(until)) => {
+                let until = time::text(until.trunc_subsecs(0));
                 let reason = format!("another attempt is at work on it, or died; until {until} at the latest");
                 let line = invocation.line(Severity::Warn, "Export put off.").with("outcome", "busy");
                 (Came::Failed(reason.clone()), line.with("reason", reason))
             }
             Ok(Outcome::Committed(manifest)) => {
                 let line = invocation.line(Severity::Info, "Export classified.").with("outcome", "committed");
-                self.deliver(in_force, &manifest, counted(line, &manifest)).await
+                self.deliver(in_force, &manifest, counted(line, &manifest), invocation).await
             }
             Ok(Outcome::AlreadyCommitted(manifest)) => {
-                let line = invocation.line(Severity::Info, "Export was classified before.");
-                self.deliver(in_force, &manifest, line.with("outcome", "already_committed")).await
+                self.deliver(in_force, &manifest, classified_before(invocation), invocation).await
             }
         }
     }
 
-    /// Delivers what the commit had to tell. A destination that is down is no failure, since what it has to get stays in
-    /// the outbox; a lake that fails is one.
-    async fn deliver(&self, in_force: &InForce, manifest: &Manifest, line: Line) -> (Came, Line) {
-        let (tally, error) = self.office(in_force).deliver(&names::outbox_of(&manifest.source)).await;
+    /// Delivers what the commit had to tell. Whatever fails is no failure of the export, which is in the lake: what has
+    /// to be told stays in the outbox.
+    async fn deliver(
+        &self,
+        in_force: &InForce,
+        manifest: &Manifest,
+        line: Line,
+        invocation: &Invocation,
+    ) -> (Came, Line) {
+        let office = self.desk.office(in_force, invocation);
+        let (tally, error) = office.deliver(&names::outbox_of(&manifest.source)).await;
         let line = tallied(line, tally);
-        match error {
-            None => (Came::Done, line),
-            Some(error) => (Came::Failed(error.to_string()), line.with("reason", error.to_string())),
-        }
+        let line = match error {
+            None => line,
+            Some(error) => line.at_least(Severity::Error).with("delivering_failed", error.to_string()),
+        };
+        (Came::Done, line)
     }
 
-    /// An export that is no longer there: nothing is wrong if it was classified before.
+    async fn manifest_of(&self, export: &S3Export) -> Result<Option<Manifest>, String> {
+        let name = names::manifest(&export.source().id);
+        let Some(stored) = self.desk.store.get(&name).await.map_err(|error| error.to_string())? else {
+            return Ok(None);
+        };
+        // A damaged one is for the commit to complain of.
+        Ok(serde_json::from_slice(&stored.content).ok())
+    }
+
+    /// An export that is no longer there: nothing is wrong if it was classified before, in the version that arrived.
     async fn gone(
         &self,
         in_force: &InForce,
         export: &S3Export,
         arrival: &Arrival,
+        announce: bool,
         invocation: &Invocation,
     ) -> (Came, Line) {
-        match self.store.get(&names::manifest(&export.source().id)).await {
-            Err(error) => return failed(invocation, error.to_string()),
-            Ok(Some(_)) => {
-                let line = invocation.line(Severity::Info, "Export was classified before.");
-                return (Came::Done, line.with("outcome", "gone_since"));
-            }
-            Ok(None) => {}
+        let known = match self.manifest_of(export).await {
+            Err(reason) => return failed(invocation, reason),
+            Ok(known) => known,
+        };
+        if known.is_some_and(|known| arrival.etag.as_ref().is_none_or(|etag| *etag == known.etag)) {
+            let line = invocation.line(Severity::Info, "Export was classified before.");
+            return (Came::Done, line.with("outcome", "gone_since"));
         }
         let notice = Notice::ExportGone { uri: export.source().uri.clone(), at: arrival.at.unwrap_or_else(Utc::now) };
         let line = invocation.line(Severity::Error, "Export gone.").with("outcome", "gone");
         let line = line.count(Metric::ExportsGone, 1).count(Metric::Unaccounted, 0);
-        self.told(in_force, &notice, line).await
+        self.told(in_force, &notice, line, announce, invocation).await
     }
 
     async fn refuse(
@@ -157,28 +188,44 @@ impl Classifier {
         in_force: &InForce,
         export: &S3Export,
         version: &Version,
+        announce: bool,
         invocation: &Invocation,
     ) -> (Came, Line) {
         let notice = Notice::ExportTooLarge {
             uri: export.source().uri.clone(),
             etag: version.etag.clone(),
             bytes: version.bytes,
-            most: self.settings.largest_export,
+            most: self.desk.settings.largest_export,
             at: export.last_modified().unwrap_or_else(Utc::now),
         };
         let line = invocation.line(Severity::Error, "Export refused.").with("outcome", "too_large");
-        let line = line.with("largest_export", self.settings.largest_export);
+        let line = line.with("largest_export", self.desk.settings.largest_export);
         let line = line.count(Metric::ExportsRefused, 1).count(Metric::Bytes, version.bytes);
-        self.told(in_force, &notice, line).await
+        self.told(in_force, &notice, line, announce, invocation).await
     }
 
-    async fn told(&self, in_force: &InForce, notice: &Notice, line: Line) -> (Came, Line) {
+    /// Tells a notice, unless silence was asked for.
+    async fn told(
+        &self,
+        in_force: &InForce,
+        notice: &Notice,
+        line: Line,
+        announce: bool,
+        invocation: &Invocation,
+    ) -> (Came, Line) {
+        if !announce {
+            return (Came::Done, line);
+        }
         let line = line.with("notice", notice.id().to_string());
-        match self.tell(in_force, notice).await {
+        match self.desk.tell(in_force, notice, invocation).await {
             Ok(tally) => (Came::Done, tallied(line, tally)),
             Err(reason) => (Came::Failed(reason.clone()), line.with("reason", reason)),
         }
     }
+}
+
+fn classified_before(invocation: &Invocation) -> Line {
+    invocation.line(Severity::Info, "Export was classified before.").with("outcome", "already_committed")
 }
 
 fn failed(invocation: &Invocation, reason: String) -> (Came, Line) {

@@ -4,17 +4,15 @@ mod classifier;
 mod deadline;
 mod export;
 mod invocation;
-mod log;
 
 use std::sync::Arc;
 
 use immuta_watch::aws;
-use immuta_watch::function::Settings;
 use immuta_watch::function::telemetry::{Line, Severity};
+use immuta_watch::function::{Log, Settings};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
 use classifier::Classifier;
-use log::Log;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {

@@ -18,12 +18,14 @@ pub struct Arrival {
     pub bucket: String,
     /// Its key, decoded
     pub key: String,
+    /// Its version, as S3 tells it (`ETag`, without quotes)
+    pub etag: Option<String>,
     /// When it arrived, by S3's clock
     pub at: Option<DateTime<Utc>>,
 }
 
 /// Everything that one notification tells.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Notification {
     /// The objects that arrived
     pub arrivals: Vec<Arrival>,
@@ -31,6 +33,8 @@ pub struct Notification {
     pub others: u64,
     /// Whether people are to be told of what the objects hold; `backfill` asks for silence
     pub announce: bool,
+    /// What of it could not be understood, though the rest was; the first such part
+    pub error: Option<NotificationError>,
 }
 
 /// A member that `backfill` adds to what S3 says: `{"announce": false}` asks for silence.
@@ -67,7 +71,7 @@ impl Notification {
     /// # Errors
     /// [`NotificationError`]
     pub fn read(value: &Value) -> Result<Self, NotificationError> {
-        let mut found = Self { arrivals: Vec::new(), others: 0, announce: true };
+        let mut found = Self { arrivals: Vec::new(), others: 0, announce: true, error: None };
         found.take(value, 0)?;
         Ok(found)
     }
@@ -80,7 +84,15 @@ impl Notification {
             self.announce = false;
         }
         if let Some(records) = value["Records"].as_array() {
-            return records.iter().try_for_each(|record| self.take_record(record, envelopes));
+            for record in records {
+                let taken = self.take_record(record, envelopes);
+                self.error = self.error.take().or(taken.err());
+            }
+            return match &self.error {
+                // Where nothing else was understood, it is as if all were wrong.
+                Some(error) if self.arrivals.is_empty() && self.others == 0 => Err(error.clone()),
+                _ => Ok(()),
+            };
         }
         if value["source"] == "aws.s3" {
             return self.take_of_event_bridge(value);
@@ -114,7 +126,7 @@ impl Notification {
         let (bucket, key) = named(&s3["bucket"]["name"], &s3["object"]["key"])?;
         let decoded = percent_decode_str(&key.replace('+', " ")).decode_utf8().map(Cow::into_owned);
         let key = decoded.map_err(|_| NotificationError::Key(key))?;
-        self.arrivals.push(Arrival { bucket, key, at: time(&record["eventTime"]) });
+        self.arrivals.push(Arrival { bucket, key, etag: etag(&s3["object"]["eTag"]), at: time(&record["eventTime"]) });
         Ok(())
     }
 
@@ -126,7 +138,7 @@ impl Notification {
         }
         let detail = &value["detail"];
         let (bucket, key) = named(&detail["bucket"]["name"], &detail["object"]["key"])?;
-        self.arrivals.push(Arrival { bucket, key, at: time(&value["time"]) });
+        self.arrivals.push(Arrival { bucket, key, etag: etag(&detail["object"]["etag"]), at: time(&value["time"]) });
         Ok(())
     }
 }
@@ -140,6 +152,10 @@ fn named(bucket: &Value, key: &Value) -> Result<(String, String), NotificationEr
         (Some(bucket), Some(key)) if !key.is_empty() => Ok((bucket.to_owned(), key.to_owned())),
         _ => Err(NotificationError::Unknown("one of its objects has no bucket or key")),
     }
+}
+
+fn etag(value: &Value) -> Option<String> {
+    Some(value.as_str()?.trim_matches('"').to_owned())
 }
 
 fn time(value: &Value) -> Option<DateTime<Utc>> {
@@ -190,6 +206,14 @@ mod tests {
         assert_eq!((found.arrivals.len(), found.others, found.announce), (1, 1, true));
         assert_eq!(Notification::read(&json!({ "Event": "s3:TestEvent" })).unwrap().others, 1);
         assert_eq!(Notification::read(&json!({ "Records": [] })).unwrap().others, 0);
+    }
+
+    #[test]
+    fn what_cannot_be_understood_does_not_keep_the_rest_back() {
+        let records = json!({ "Records": [s3("ObjectCreated:Put", "x"), s3("ObjectCreated:Put", "%FF"), {}] });
+        let found = Notification::read(&records).unwrap();
+        assert_eq!(found.arrivals.len(), 1);
+        assert_eq!(found.error, Some(NotificationError::Key("%FF".to_owned())));
     }
 
     #[test]

@@ -67,6 +67,14 @@ impl InForce {
     }
 }
 
+impl InForce {
+    /// The notice of a change that no history tells of.
+    pub(super) fn change_from(&self, former: Option<String>) -> Notice {
+        let Current { hash, by, at, .. } = &self.current;
+        Notice::PackChanged { from: former, to: hash.clone(), by: by.clone(), at: *at }
+    }
+}
+
 fn notice(flip: &Flip) -> Notice {
     Notice::PackChanged { from: flip.from.clone(), to: flip.to.clone(), by: flip.by.clone(), at: flip.at }
 }

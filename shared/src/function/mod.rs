@@ -1,8 +1,16 @@
-//! What the Lambda functions have in common: their settings, the pack in force, and their log.
+//! What the Lambda functions have in common: their settings, the pack in force, their log, and how they tell people.
 
+mod desk;
 mod in_force;
+mod invocation;
+mod log;
+mod outbox;
 mod settings;
 pub mod telemetry;
 
+pub use desk::{Desk, tallied};
 pub use in_force::{InForce, InForceError, load};
+pub use invocation::{Invocation, milliseconds_since};
+pub use log::Log;
+pub use outbox::Delivered;
 pub use settings::{Settings, SettingsError};

@@ -29,6 +29,8 @@ pub enum Metric {
     ExportsGone,
     /// Objects that are no exports, and other things that S3 tells of
     PassedOver,
+    /// Times that what is in force could not be read
+    PacksUnreadable,
     /// Events in the exports
     Events,
     /// Lines that could not be read
@@ -53,12 +55,13 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Metric; 15] = [
+    pub const ALL: [Metric; 16] = [
         Metric::ExportsClassified,
         Metric::ExportsFailed,
         Metric::ExportsRefused,
         Metric::ExportsGone,
         Metric::PassedOver,
+        Metric::PacksUnreadable,
         Metric::Events,
         Metric::Quarantined,
         Metric::Unaccounted,
@@ -80,6 +83,7 @@ impl Metric {
             Metric::ExportsRefused => "ExportsRefused",
             Metric::ExportsGone => "ExportsGone",
             Metric::PassedOver => "PassedOver",
+            Metric::PacksUnreadable => "PacksUnreadable",
             Metric::Events => "Events",
             Metric::Quarantined => "Quarantined",
             Metric::Unaccounted => "Unaccounted",
@@ -117,6 +121,9 @@ impl Metric {
             Metric::PassedOver => {
                 "Objects that are no exports (outside the prefix, the lake's own, empty), and what else S3 tells of"
             }
+            Metric::PacksUnreadable => {
+                "Times that the pack in force could not be read; a process that knew one went on with it"
+            }
             Metric::Events => "Events that were classified",
             Metric::Quarantined => "Lines that could not be read",
             Metric::Unaccounted => "Lines read that are neither events nor quarantined nor blank; must be 0",
@@ -134,7 +141,7 @@ impl Metric {
 }
 
 /// How much a line matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// As it should be
     Info,
@@ -168,6 +175,13 @@ impl Line {
     #[must_use]
     pub fn new(severity: Severity, message: &'static str) -> Self {
         Self { severity, message, fields: Map::new(), metrics: Vec::new() }
+    }
+
+    /// The line, of this severity or a higher one.
+    #[must_use]
+    pub fn at_least(mut self, severity: Severity) -> Self {
+        self.severity = self.severity.max(severity);
+        self
     }
 
     /// Adds a field. A text that is very long is cut.

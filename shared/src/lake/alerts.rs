@@ -11,6 +11,7 @@ use super::manifest::{Manifest, read_manifests};
 use super::names;
 use super::store::{Store, StoreError};
 use crate::alerts::{Alert, AlertId, Approval, Approvals, Contribution};
+use crate::digest;
 
 /// Alerts cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +90,34 @@ async fn read_if_committed(store: &impl Store, name: String) -> Result<Vec<Appro
     } else {
         Ok(Vec::new())
     }
+}
+
+/// The ids of the alerts of some dates that an export contributes to, as it is committed now; its manifest is named.
+///
+/// # Errors
+/// [`ReadError`]
+pub async fn alerts_committed(
+    store: &impl Store,
+    manifest: &str,
+    dates: &BTreeSet<NaiveDate>,
+) -> Result<BTreeSet<AlertId>, ReadError> {
+    let Some(stored) = store.get(manifest).await? else { return Ok(BTreeSet::new()) };
+    let manifest: Manifest = serde_json::from_slice(&stored.content)
+        .map_err(|error| StoreError::new("read", manifest, format!("the manifest is damaged: {error}")))?;
+    let mut ids = BTreeSet::new();
+    for file in manifest.files.iter().filter(|file| file.name.starts_with(names::ALERTS)) {
+        if !names::date_of(&file.name).is_some_and(|date| dates.contains(&date)) {
+            continue;
+        }
+        let Some(stored) = store.get(&file.name).await? else { continue };
+        // Another attempt may have written it anew, and not have committed that yet.
+        if digest::full(&stored.content) == file.sha256 {
+            ids.extend(
+                read_lines::<Contribution>(store, file.name.clone()).await?.into_iter().map(|found| found.alert),
+            );
+        }
+    }
+    Ok(ids)
 }
 
 /// The files that manifests name, by date.

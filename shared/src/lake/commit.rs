@@ -18,10 +18,10 @@ use std::future::Future;
 use std::io::{self, Read};
 
 use arrow_schema::ArrowError;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::clock::Clock;
-use super::lease::{Asked, Lease, LeaseError};
+use super::lease::{self, Asked, Lease, LeaseError};
 use super::manifest::{CommittedFile, Manifest, VERSION};
 use super::names;
 use super::store::{Condition, ETag, Store, StoreError, Written};
@@ -120,6 +120,16 @@ pub struct Lake<'l, S> {
     pub store: &'l S,
     /// The clock that leases go by
     pub clock: &'l dyn Clock,
+    /// How long an attempt takes at the most: its lease lasts hardly longer, so that nobody waits for one that died
+    pub longest: TimeDelta,
+}
+
+impl<'l, S: Store> Lake<'l, S> {
+    /// A lake to which attempts may take as long as a Lambda function can run.
+    #[must_use]
+    pub fn new(store: &'l S, clock: &'l dyn Clock) -> Self {
+        Self { store, clock, longest: lease::DURATION }
+    }
 }
 
 impl<S: Store> Lake<'_, S> {
@@ -149,7 +159,7 @@ impl<S: Store> Lake<'_, S> {
         {
             return Ok(Outcome::AlreadyCommitted(Box::new(manifest)));
         }
-        let mut lease = match Lease::ask(self.store, &source.id, self.clock.now()).await? {
+        let mut lease = match Lease::ask(self.store, &source.id, self.clock.now(), self.longest).await? {
             Asked::Held(lease) => lease,
             Asked::Busy { until } => return Ok(Outcome::Busy(until)),
         };

@@ -15,7 +15,8 @@ use super::names;
 use super::store::{Condition, ETag, Store, StoreError, Written};
 use crate::export::SourceId;
 
-/// How long a lease lasts unless it is renewed: as long as a Lambda function can run.
+/// How long a lease lasts unless it is renewed or the attempt is known to be over earlier: as long as a Lambda function
+/// can run.
 pub(super) const DURATION: TimeDelta = TimeDelta::minutes(15);
 
 /// A holder stops writing this long before its lease ends, so that clocks may differ by as much.
@@ -39,6 +40,8 @@ static ATTEMPTS: AtomicU64 = AtomicU64::new(0);
 /// The lease on an export, held.
 pub(super) struct Lease<'s, S> {
     store: &'s S,
+    /// How long it lasts unless it is renewed
+    duration: TimeDelta,
     name: String,
     etag: ETag,
     record: LeaseRecord,
@@ -63,13 +66,20 @@ pub(super) enum LeaseError {
 }
 
 impl<'s, S: Store> Lease<'s, S> {
-    /// Asks for the lease on an export. An expired lease, and one whose holder is gone, is taken over.
-    pub(super) async fn ask(store: &'s S, source: &SourceId, now: DateTime<Utc>) -> Result<Asked<'s, S>, StoreError> {
+    /// Asks for the lease on an export, for an attempt that takes so long at the most. An expired lease, and one whose
+    /// holder is gone, is taken over.
+    pub(super) async fn ask(
+        store: &'s S,
+        source: &SourceId,
+        now: DateTime<Utc>,
+        longest: TimeDelta,
+    ) -> Result<Asked<'s, S>, StoreError> {
+        let duration = (longest + MARGIN).min(DURATION);
         let name = names::lease(source);
         let attempt = ATTEMPTS.fetch_add(1, Ordering::Relaxed);
         loop {
             let (holder, touched) = (store.holder(), BTreeSet::new());
-            let mut record = LeaseRecord { holder, attempt, expires: now + DURATION, touched };
+            let mut record = LeaseRecord { holder, attempt, expires: now + duration, touched };
             let condition = match store.get(&name).await? {
                 None => Condition::Absent,
                 Some(stored) => {
@@ -84,7 +94,7 @@ impl<'s, S: Store> Lease<'s, S> {
                 }
             };
             if let Written::Done(etag) = store.put_if(&name, encode(&record), condition).await? {
-                return Ok(Asked::Held(Lease { store, name, etag, record }));
+                return Ok(Asked::Held(Lease { store, duration, name, etag, record }));
             }
         }
     }
@@ -110,11 +120,11 @@ impl<'s, S: Store> Lease<'s, S> {
         if left <= MARGIN {
             return Err(LeaseError::Lost);
         }
-        if left < DURATION / 2 { self.renew(now).await } else { Ok(()) }
+        if left < self.duration / 2 { self.renew(now).await } else { Ok(()) }
     }
 
     async fn renew(&mut self, now: DateTime<Utc>) -> Result<(), LeaseError> {
-        self.record.expires = now + DURATION;
+        self.record.expires = now + self.duration;
         let condition = Condition::Matches(self.etag.clone());
         match self.store.put_if(&self.name, encode(&self.record), condition).await? {
             Written::Done(etag) => {

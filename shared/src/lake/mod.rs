@@ -19,7 +19,7 @@ mod s3;
 mod store;
 mod verify;
 
-pub use alerts::{ReadError, read_alert, read_approvals, visit_alerts};
+pub use alerts::{ReadError, alerts_committed, read_alert, read_approvals, visit_alerts};
 pub use clock::{Clock, SystemClock};
 pub use commit::{Announce, CommitError, Lake, OpenExport, Outcome, Version};
 pub use directory::DirectoryStore;

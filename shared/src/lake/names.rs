@@ -17,10 +17,12 @@
 //! outbox/<source>-<commit>.json                    what a commit has yet to tell; gone when it is told
 //! outbox/notice-<alert>.json                       what the watcher has yet to tell of its own work
 //! notices/date=YYYY-MM-DD/<alert>.json             what the watcher told of its own work
+//! notices/in-force.json                            the bundle that people were told of last
 //! deliveries/date=YYYY-MM-DD/<rule>/<HHMM>/<destination>.json
 //!                                                  the alerts of a rule and window (by its beginning) to a destination
-//! deliveries/date=YYYY-MM-DD/late/<destination>.json
-//!                                                  the summary of old alerts that were found on a day
+//! deliveries/date=YYYY-MM-DD/late/<HH>-<level>/<destination>.json
+//!                                                  the summary of old alerts that were found within an hour, by the
+//!                                                  gravest of them
 //! ```
 //!
 //! What lies below `packs/` comes from people: no manifest names it, and functions read it.
@@ -51,6 +53,8 @@ pub const APPROVALS: &str = "approvals/";
 pub const OUTBOX: &str = "outbox/";
 /// The folder of what the watcher told of its own work.
 pub const NOTICES: &str = "notices/";
+/// Which bundle people were told of last.
+pub const LAST_TOLD: &str = "notices/in-force.json";
 /// The folder of delivery records.
 pub const DELIVERIES: &str = "deliveries/";
 /// The folders of files that manifests name.
@@ -157,16 +161,21 @@ pub fn deliveries_of(rule: &str, window_start: DateTime<Utc>) -> String {
     format!("{DELIVERIES}date={}/{rule}/{}/", window_start.format("%Y-%m-%d"), window_start.format("%H%M"))
 }
 
-/// The delivery records of the summaries of a day.
+/// The delivery records of the summaries of old alerts that were found within the hour of this time, the gravest of them
+/// of this level.
 #[must_use]
-pub fn late_deliveries_of(day: NaiveDate) -> String {
+pub fn late_deliveries_of(found: DateTime<Utc>, gravest: &str) -> String {
+    format!("{}{}-{gravest}/", late_deliveries_on(found.date_naive()), found.format("%H"))
+}
+
+fn late_deliveries_on(day: NaiveDate) -> String {
     format!("{DELIVERIES}date={}/late/", day.format("%Y-%m-%d"))
 }
 
 /// The day of the summary that this is a delivery record of; none if it is one of something else.
 #[must_use]
 pub fn late_day_of(name: &str) -> Option<NaiveDate> {
-    date_of(name).filter(|day| name.starts_with(&late_deliveries_of(*day)))
+    date_of(name).filter(|day| name.starts_with(&late_deliveries_on(*day)))
 }
 
 /// Whether a name is one that [`file()`] gives to a file of this source.
@@ -210,8 +219,9 @@ mod tests {
         assert!(!is_of("rollups/another.parquet", &source));
         assert_eq!(file(Area::Quarantine, None, &source), format!("quarantine/{id}.ndjson"));
         let day = NaiveDate::from_ymd_opt(2026, 11, 2).unwrap();
-        assert_eq!(late_deliveries_of(day), "deliveries/date=2026-11-02/late/");
-        assert_eq!(late_day_of("deliveries/date=2026-11-02/late/chat.json"), Some(day));
+        let found = day.and_hms_opt(9, 30, 0).unwrap().and_utc();
+        assert_eq!(late_deliveries_of(found, "high"), "deliveries/date=2026-11-02/late/09-high/");
+        assert_eq!(late_day_of("deliveries/date=2026-11-02/late/09-high/chat.json"), Some(day));
         assert_eq!(late_day_of("deliveries/date=2026-11-02/late-night/0000/chat.json"), None);
         assert_eq!(
             file(Area::Alerts, NaiveDate::from_ymd_opt(1, 1, 1), &source),

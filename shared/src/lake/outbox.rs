@@ -9,7 +9,7 @@ use crate::export::SourceId;
 
 impl<S: Store> Lake<'_, S> {
     /// Removes a file if `is_to_go` while nobody is at work on the export: an attempt that writes it anew meanwhile would
-    /// lose it. If somebody is at work, nothing happens.
+    /// lose it. If somebody is at work, nothing happens. Whether it was removed.
     ///
     /// # Errors
     /// Those of the store; trying again is safe.
@@ -18,13 +18,15 @@ impl<S: Store> Lake<'_, S> {
         source: &SourceId,
         name: &str,
         is_to_go: impl Future<Output = Result<bool, StoreError>>,
-    ) -> Result<(), StoreError> {
-        let Asked::Held(mut lease) = Lease::ask(self.store, source, self.clock.now()).await? else { return Ok(()) };
+    ) -> Result<bool, StoreError> {
+        let asked = Lease::ask(self.store, source, self.clock.now(), self.longest).await?;
+        let Asked::Held(mut lease) = asked else { return Ok(false) };
         let removed = async {
-            if is_to_go.await? && lease.keep(self.clock.now()).await.is_ok() {
+            let is_removed = is_to_go.await? && lease.keep(self.clock.now()).await.is_ok();
+            if is_removed {
                 self.store.remove(name).await?;
             }
-            Ok(())
+            Ok(is_removed)
         };
         let removed = removed.await;
         // Should the lease stay, it runs out.

@@ -12,12 +12,12 @@ use serde::{Deserialize, Serialize};
 use super::compose;
 use super::message::Message;
 use crate::alerts::{AlertId, Approvals, Contribution, UnlessApproved};
-use crate::config::NotifyConfiguration;
+use crate::config::{Destination, NotifyConfiguration};
 use crate::lake::{Announce, Manifest};
 use crate::rules::{Level, Pack, Question, Route};
 
-/// Of one rule and window, this many alerts are kept as messages; of further ones only the number is. A destination is
-/// told far fewer one by one.
+/// Of one rule and window, this many alerts are kept as messages, the gravest; of further ones only the number is. A
+/// destination is told far fewer one by one.
 const KEPT: usize = 100;
 
 /// Everything that one export, or the watcher itself, has to tell.
@@ -25,6 +25,9 @@ const KEPT: usize = 100;
 pub struct Announcement {
     /// The commit that it belongs to; none for what the watcher says of its own work
     pub commit: Option<Commit>,
+    /// Told to all of these, whatever routes say; none where routes decide
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub everybody: Option<BTreeMap<String, Destination>>,
     /// When it was written
     pub written: DateTime<Utc>,
     /// Alerts to be told one by one, the gravest first
@@ -212,15 +215,17 @@ impl Announce for Announcer<'_> {
             return;
         }
         // An event without a readable time is no news that should wake anybody.
+        let level = open.map(|open| open.level).fold(contribution.level, Ord::max);
         if contribution.last.is_none_or(|last| last < self.written - self.max_age) {
-            let level = open.map(|open| open.level).fold(contribution.level, Ord::max);
             return self.take_late(contribution, level);
         }
         let of = RuleWindow { rule: contribution.rule.clone(), start: contribution.window_start };
         let kept = self.candidates.entry(of.clone()).or_default();
         if kept.len() == KEPT {
-            *self.surplus.entry(of).or_default() += 1;
-            return;
+            *self.surplus.entry(of.clone()).or_default() += 1;
+            let least = (0..KEPT).min_by_key(|place| kept[*place].message.level);
+            let Some(least) = least.filter(|least| kept[*least].message.level < level) else { return };
+            kept.swap_remove(least);
         }
         let rule = self.pack.rule(&contribution.rule);
         kept.push(Candidate {
@@ -242,6 +247,7 @@ impl Announce for Announcer<'_> {
         let surplus = std::mem::take(&mut self.surplus).into_iter().map(|(of, alerts)| Surplus { of, alerts });
         let announcement = Announcement {
             commit: Some(Commit::of(manifest)),
+            everybody: None,
             written: self.written,
             candidates,
             surplus: surplus.collect(),

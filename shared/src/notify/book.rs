@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::messenger::Sent;
 use crate::alerts::AlertId;
+use crate::rules::Level;
 
 /// How long a claim lasts: several times what one attempt may take, so that nobody takes over from a living sender.
 const CLAIM: TimeDelta = TimeDelta::minutes(2);
@@ -40,6 +41,9 @@ pub enum State {
 pub struct Delivery {
     /// Where it stands
     pub state: State,
+    /// The level of what is told, by itself
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<Level>,
     /// Attempts so far, one that is under way included
     pub attempts: u32,
     /// When it was first claimed
@@ -82,8 +86,8 @@ pub struct Book {
 /// What a delivery is entered under.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Item {
-    /// An alert of its own
-    Alert(AlertId),
+    /// An alert of its own, of this level
+    Alert(AlertId, Level),
     /// The message about so many alerts
     Folded(u64),
 }
@@ -106,26 +110,36 @@ pub enum Claim {
 
 impl Book {
     /// Asks to send an item as `holder`, which nobody else is called, and which has settled what it sent of this item
-    /// before. At most `most` alerts are told one by one.
+    /// before. At most `most` alerts are told one by one, and past that only those that are graver than all before:
+    /// otherwise many small ones would hide them.
     pub fn claim(&mut self, item: &Item, most: u32, holder: &str, now: DateTime<Utc>) -> Claim {
-        let is_full = self.alerts.len() >= usize::try_from(most).unwrap_or(usize::MAX);
+        if self.folds(item, most) {
+            return Claim::Folded;
+        }
         let delivery = match item {
-            Item::Alert(alert) if self.alerts.contains_key(alert) => self.alerts.get_mut(alert),
-            Item::Alert(_) if is_full => return Claim::Folded,
-            Item::Alert(alert) => Some(self.alerts.entry(alert.clone()).or_insert_with(|| Delivery::new(now))),
+            Item::Alert(alert, level) => {
+                self.alerts.entry(alert.clone()).or_insert_with(|| Delivery::new(Some(*level), now))
+            }
             Item::Folded(alerts) => {
-                let folded =
-                    self.folded.get_or_insert_with(|| Folded { alerts: *alerts, delivery: Delivery::new(now) });
-                Some(&mut folded.delivery)
+                let new = || Folded { alerts: *alerts, delivery: Delivery::new(None, now) };
+                &mut self.folded.get_or_insert_with(new).delivery
             }
         };
-        delivery.map_or(Claim::Settled, |delivery| delivery.claim(holder, now))
+        delivery.claim(holder, now)
+    }
+
+    /// Whether an alert is told in the message about many.
+    pub(super) fn folds(&self, item: &Item, most: u32) -> bool {
+        let Item::Alert(alert, level) = item else { return false };
+        let is_full = self.alerts.len() >= usize::try_from(most).unwrap_or(usize::MAX);
+        let gravest = self.alerts.values().filter_map(|delivery| delivery.level).max();
+        is_full && !self.alerts.contains_key(alert) && Some(*level) <= gravest
     }
 
     /// Enters what became of an attempt. It is of no account once somebody else has taken the lease over.
     pub fn settle(&mut self, item: &Item, sent: &Sent, holder: &str, give_up: TimeDelta, now: DateTime<Utc>) {
         let delivery = match item {
-            Item::Alert(alert) => self.alerts.get_mut(alert),
+            Item::Alert(alert, _) => self.alerts.get_mut(alert),
             Item::Folded(_) => self.folded.as_mut().map(|folded| &mut folded.delivery),
         };
         if let Some(delivery) = delivery.filter(|delivery| delivery.is_held_by(holder)) {
@@ -137,16 +151,25 @@ impl Book {
     #[must_use]
     pub fn delivery(&self, item: &Item) -> Option<&Delivery> {
         match item {
-            Item::Alert(alert) => self.alerts.get(alert),
+            Item::Alert(alert, _) => self.alerts.get(alert),
             Item::Folded(_) => self.folded.as_ref().map(|folded| &folded.delivery),
         }
     }
 }
 
 impl Delivery {
-    fn new(now: DateTime<Utc>) -> Self {
-        let (holder, reason, reference) = (None, None, None);
-        Self { state: State::Pending, attempts: 0, since: now, until: now, holder, in_doubt: false, reason, reference }
+    fn new(level: Option<Level>, now: DateTime<Utc>) -> Self {
+        Self {
+            state: State::Pending,
+            level,
+            attempts: 0,
+            since: now,
+            until: now,
+            holder: None,
+            in_doubt: false,
+            reason: None,
+            reference: None,
+        }
     }
 
     fn is_held_by(&self, holder: &str) -> bool {
@@ -223,7 +246,11 @@ mod tests {
     }
 
     fn alert(number: u8) -> Item {
-        Item::Alert(AlertId::new("rule", at(0), &[("n".to_owned(), vec![number.to_string()])]))
+        of_level(number, Level::Medium)
+    }
+
+    fn of_level(number: u8, level: Level) -> Item {
+        Item::Alert(AlertId::new("rule", at(0), &[("n".to_owned(), vec![number.to_string()])]), level)
     }
 
     fn accepted() -> Sent {
@@ -294,6 +321,18 @@ mod tests {
         assert_eq!(book.folded.as_ref().unwrap().alerts, 4);
         // Those that have their place keep it.
         assert_eq!(book.claim(&alert(2), 3, "two", at(120)), REPEATED);
+    }
+
+    #[test]
+    fn many_small_alerts_do_not_hide_a_graver_one() {
+        let mut book = Book::default();
+        for number in 0..3 {
+            book.claim(&alert(number), 3, "one", at(0));
+        }
+        assert_eq!(book.claim(&of_level(7, Level::Low), 3, "one", at(0)), Claim::Folded);
+        assert_eq!(book.claim(&of_level(8, Level::High), 3, "one", at(0)), FIRST);
+        assert_eq!(book.claim(&of_level(9, Level::High), 3, "one", at(0)), Claim::Folded);
+        assert_eq!(book.claim(&of_level(9, Level::Critical), 3, "one", at(0)), FIRST);
     }
 
     #[test]

@@ -102,8 +102,13 @@ pub(super) fn storm(of: &RuleWindow, id: String, gravest: &Message, alerts: u64,
     }
 }
 
-/// The summary of alerts about events that are too old to be told one by one; none if there are none.
-pub(super) fn late<'l>(id: String, summed: impl IntoIterator<Item = &'l Late>, lake: &str) -> Option<Message> {
+/// The summary of alerts about events that are too old to be told one by one, and were found at this time; none if there
+/// are none.
+pub(super) fn late<'l>(
+    found: DateTime<Utc>,
+    summed: impl IntoIterator<Item = &'l Late>,
+    lake: &str,
+) -> Option<Message> {
     let mut summed: Vec<&Late> = summed.into_iter().collect();
     summed.sort_by(|a, b| (b.level, b.alerts, &a.rule).cmp(&(a.level, a.alerts, &b.rule)));
     let gravest = *summed.first()?;
@@ -113,7 +118,7 @@ pub(super) fn late<'l>(id: String, summed: impl IntoIterator<Item = &'l Late>, l
     let last = summed.iter().filter_map(|each| each.last).max();
     let mut why = vec![
         "Their events are older than notify.max_age, as in a first export, a backfill or after a new rule. Further ones \
-         that are found today are not announced."
+         that are found within the hour are announced only if they are graver."
             .to_owned(),
     ];
     if open > 0 {
@@ -122,7 +127,7 @@ pub(super) fn late<'l>(id: String, summed: impl IntoIterator<Item = &'l Late>, l
     let since = first.map_or_else(String::new, |first| format!(" --since {}", first.format("%Y-%m-%d")));
     Some(Message {
         kind: Kind::Late,
-        id,
+        id: format!("late-{}-{}", found.format("%Y%m%dT%HZ"), gravest.level),
         alert: Some(gravest.example.clone()),
         level: gravest.level,
         route: Route::Notification,
@@ -130,7 +135,11 @@ pub(super) fn late<'l>(id: String, summed: impl IntoIterator<Item = &'l Late>, l
         rule: None,
         rule_name: None,
         tenant: None,
-        headline: format!("{alerts} alerts about older events"),
+        headline: if alerts == 1 {
+            "1 alert about older events".to_owned()
+        } else {
+            format!("{alerts} alerts about older events")
+        },
         facts: summed
             .iter()
             .take(MOST_LATE)

@@ -5,11 +5,12 @@
 //! takes it over marks its message *possibly repeated*. Destinations are served side by side, so that one that is down
 //! neither delays nor repeats another ([`super::round`]). An entry leaves the outbox once nothing of it is left to do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::AddAssign;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use futures_util::future::join_all;
 use serde::Serialize;
 
@@ -21,7 +22,7 @@ use super::round::{Contents, Parcel, Round};
 use crate::alerts::Approvals;
 use crate::config::{Destination, NotifyConfiguration};
 use crate::export::Source;
-use crate::lake::{Clock, ETag, Lake, Manifest, ReadError, Store, StoreError, names, read_approvals};
+use crate::lake::{Clock, ETag, Lake, Manifest, ReadError, Store, StoreError, alerts_committed, names, read_approvals};
 
 /// An entry whose commit has not come after this long never will: its export was replaced before it was committed.
 const ABANDONED: TimeDelta = TimeDelta::days(1);
@@ -39,6 +40,17 @@ pub struct Tally {
     pub pending: u64,
     /// Alerts that a message about many spoke of, or speaks of, instead of one of their own
     pub folded: u64,
+    /// Alerts that nobody is told of: no destination is there, or no route leads to one
+    #[serde(skip_serializing_if = "is_none")]
+    pub to_nobody: u64,
+    /// Entries of the outbox that were given up: what they told of was replaced before anybody was told
+    #[serde(skip_serializing_if = "is_none")]
+    pub given_up: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 impl AddAssign for Tally {
@@ -48,6 +60,8 @@ impl AddAssign for Tally {
         self.rejected += other.rejected;
         self.pending += other.pending;
         self.folded += other.folded;
+        self.to_nobody += other.to_nobody;
+        self.given_up += other.given_up;
     }
 }
 
@@ -82,6 +96,35 @@ pub struct Office<'o, S, M> {
     pub notify: &'o NotifyConfiguration,
     /// The lake's address, as commands in messages name it
     pub lake: &'o str,
+    /// No attempt is begun that might not be over by then; what is left is for another round
+    pub until: Option<DateTime<Utc>>,
+    /// How often each destination failed in a row
+    pub failures: Failures,
+}
+
+/// How often each destination failed in a row: one that is down costs a round two attempts, however much it is to get.
+#[derive(Debug, Default)]
+pub struct Failures(Mutex<BTreeMap<String, u32>>);
+
+/// A destination that fails so many times in a row is left alone until the next round.
+const FAILURES_IN_A_ROW: u32 = 2;
+
+impl Failures {
+    /// Whether a destination is left alone until the next round.
+    pub(super) fn are_enough(&self, destination: &str) -> bool {
+        self.lock().get(destination).is_some_and(|failures| *failures >= FAILURES_IN_A_ROW)
+    }
+
+    /// Notes what came of an attempt.
+    pub(super) fn note(&self, destination: &str, failed: bool) {
+        let mut failures = self.lock();
+        let so_far = failures.entry(destination.to_owned()).or_default();
+        *so_far = if failed { *so_far + 1 } else { 0 };
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, u32>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Runs of this process so far: each claims under a name of its own.
@@ -127,24 +170,32 @@ impl<S: Store, M: Messenger> Office<'_, S, M> {
 
     async fn tell(&self, name: &str, tally: &mut Tally) -> Result<(), DeliverError> {
         let Some((mut announcement, seen)) = self.read(name).await? else { return Ok(()) };
-        if let Some(commit) = &announcement.commit {
-            if !self.is_in_force(commit).await? {
+        let mut is_superseded = false;
+        if let Some(commit) = announcement.commit.clone() {
+            if self.is_in_force(&commit).await? {
+                // Until its commit is in force an entry may be replaced, by one of another day, so what was read before
+                // does not count.
+                let Some((last, _)) = self.read(name).await? else { return Ok(()) };
+                announcement = last;
+            } else {
                 if self.clock.now() - announcement.written > ABANDONED {
-                    self.remove_abandoned(name, &seen, commit).await?;
+                    tally.given_up += u64::from(self.remove_abandoned(name, &seen, &commit).await?);
+                    return Ok(());
                 }
-                return Ok(());
+                is_superseded = true;
+                self.keep_what_stands(&commit, &mut announcement).await?;
+                if announcement.candidates.is_empty() {
+                    return Ok(());
+                }
             }
-            // Until its commit is in force an entry may be replaced, by one of another day, so what was read before does
-            // not count.
-            let Some((last, _)) = self.read(name).await? else { return Ok(()) };
-            announcement = last;
         }
-        let parcels = self.parcels(&announcement).await?;
+        let parcels = self.parcels(&announcement, tally).await?;
         let holder = format!("{}.{}", self.store.holder(), RUNS.fetch_add(1, Ordering::Relaxed));
         // All of them to their ends, whatever becomes of one: who is stopped between sending a message and entering
         // that it was taken has it sent again.
         let rounds = parcels.into_iter().map(|(destination, parcels)| {
-            let round = Round { office: self, name: destination, holder: &holder };
+            let to = announcement.everybody.as_ref().unwrap_or(&self.notify.destinations);
+            let round = Round { office: self, name: destination, destination: to.get(destination), holder: &holder };
             async move { round.hand_over(parcels).await }
         });
         let mut first_error = None;
@@ -155,7 +206,8 @@ impl<S: Store, M: Messenger> Office<'_, S, M> {
         if let Some(error) = first_error {
             return Err(error.into());
         }
-        if tally.pending == 0 {
+        // The commit that it belongs to may be about to come.
+        if tally.pending == 0 && !is_superseded {
             self.store.remove(name).await?;
         }
         Ok(())
@@ -179,22 +231,39 @@ impl<S: Store, M: Messenger> Office<'_, S, M> {
     }
 
     /// Removes an entry whose commit never came, while nobody can be about to make that commit after all.
-    async fn remove_abandoned(&self, name: &str, seen: &ETag, commit: &Commit) -> Result<(), StoreError> {
+    async fn remove_abandoned(&self, name: &str, seen: &ETag, commit: &Commit) -> Result<bool, StoreError> {
         let is_abandoned_still = async {
             let stored = self.store.get(name).await?;
             Ok(stored.is_some_and(|stored| stored.etag == *seen) && !self.is_in_force(commit).await?)
         };
-        let lake = Lake { store: self.store, clock: self.clock };
+        let lake = Lake::new(self.store, self.clock);
         lake.remove_at_rest(&Source::at(&commit.uri).id, name, is_abandoned_still).await
     }
 
+    /// Of an entry whose commit was followed by another before everybody was told, or has not come yet: keeps the alerts
+    /// that stand in what is committed now.
+    async fn keep_what_stands(&self, commit: &Commit, announcement: &mut Announcement) -> Result<(), DeliverError> {
+        let dates: BTreeSet<NaiveDate> = announcement.candidates.iter().map(|each| each.alert.date()).collect();
+        let standing = alerts_committed(self.store, &commit.manifest, &dates).await?;
+        announcement.candidates.retain(|candidate| standing.contains(&candidate.alert));
+        announcement.surplus.clear();
+        announcement.late.clear();
+        Ok(())
+    }
+
     /// What each destination is to get.
-    async fn parcels(&self, announcement: &Announcement) -> Result<BTreeMap<&str, Vec<Parcel>>, ReadError> {
+    async fn parcels<'a>(
+        &'a self,
+        announcement: &'a Announcement,
+        tally: &mut Tally,
+    ) -> Result<BTreeMap<&'a str, Vec<Parcel>>, ReadError> {
         let approvals = self.approvals_for(&announcement.candidates).await?;
         let mut parcels: BTreeMap<&str, BTreeMap<&RuleWindow, Vec<Message>>> = BTreeMap::new();
         for candidate in &announcement.candidates {
             let Some(message) = candidate.judged(&approvals) else { continue };
-            for (destination, _) in self.destinations_of(&message) {
+            let destinations = self.destinations_of(&message, announcement.everybody.as_ref());
+            tally.to_nobody += u64::from(destinations.is_empty());
+            for destination in destinations {
                 parcels.entry(destination).or_default().entry(&candidate.of).or_default().push(message.clone());
             }
         }
@@ -211,24 +280,30 @@ impl<S: Store, M: Messenger> Office<'_, S, M> {
             };
             found.entry(destination).or_default().extend(by_window.into_iter().map(parcel));
         }
-        let day = announcement.written.date_naive();
         for name in self.notify.destinations.keys() {
             let for_it = announcement.late.iter().filter(|late| {
                 let rule = [late.rule.as_str(), late.rule_name.as_str()];
                 self.notify.destinations_of(late.level, late.question, &rule).any(|(to, _)| to == name)
             });
-            if let Some(summary) = compose::late(format!("late-{day}"), for_it, self.lake) {
-                let parcel =
-                    Parcel { folder: names::late_deliveries_of(day), contents: Contents::Summary(Box::new(summary)) };
+            if let Some(summary) = compose::late(announcement.written, for_it, self.lake) {
+                let folder = names::late_deliveries_of(announcement.written, summary.level.as_str());
+                let parcel = Parcel { folder, contents: Contents::Summary(Box::new(summary)) };
                 found.entry(name).or_default().push(parcel);
             }
         }
         Ok(found)
     }
 
-    fn destinations_of(&self, message: &Message) -> impl Iterator<Item = (&str, &Destination)> {
+    fn destinations_of<'a>(
+        &'a self,
+        message: &Message,
+        everybody: Option<&'a BTreeMap<String, Destination>>,
+    ) -> Vec<&'a str> {
+        if let Some(everybody) = everybody {
+            return everybody.keys().map(String::as_str).collect();
+        }
         let rule = [message.rule.as_deref().unwrap_or_default(), message.rule_name.as_deref().unwrap_or_default()];
-        self.notify.destinations_of(message.level, message.question, &rule)
+        self.notify.destinations_of(message.level, message.question, &rule).map(|(name, _)| name).collect()
     }
 
     /// The approvals that may stand behind open grants; nothing is read where there are none.

@@ -1,11 +1,14 @@
 //! Notices: alerts that the watcher raises about its own work.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 
 use super::announcement::{Announcement, Candidate, RuleWindow, Settled};
 use super::compose::{self, NoticeText};
 use super::message::{Fact, Message};
 use crate::alerts::AlertId;
+use crate::config::Destination;
 use crate::findings::Blob;
 use crate::lake::{Store, StoreError, names};
 use crate::rules::{Level, Route};
@@ -115,7 +118,7 @@ impl Notice {
                     "If exports are always this large, give the function more memory or have Immuta export more often."
                         .to_owned(),
                 ],
-                look: format!("immuta-watch run {} --lake {lake} --notify", quoted(uri)),
+                look: format!("immuta-watch run {} --lake {} --notify", quoted(uri), quoted(lake)),
             },
             Notice::ExportGone { uri, .. } => NoticeText {
                 level: Level::High,
@@ -125,9 +128,15 @@ impl Notice {
                 what_to_do: vec![
                     "Find out who removed it: nobody but a lifecycle rule of your own should remove audit exports."
                         .to_owned(),
-                    "If the bucket keeps versions, restore it; it is then read of itself.".to_owned(),
+                    "If the bucket keeps versions, the command below lists them. Copy the last one onto the same key; it is \
+                     then read of itself."
+                        .to_owned(),
                 ],
-                look: format!("aws s3api list-object-versions --bucket {}", quoted(bucket_of(uri))),
+                look: format!(
+                    "aws s3api list-object-versions --bucket {} --prefix {}",
+                    quoted(bucket_of(uri)),
+                    quoted(key_of(uri))
+                ),
             },
             Notice::PackChanged { from, to, by, .. } => NoticeText {
                 level: Level::Medium,
@@ -140,24 +149,35 @@ impl Notice {
                 why: vec!["What is reported, and to whom, may be different from now on.".to_owned()],
                 what_to_do: vec![
                     "If you do not know of it, ask whoever published it.".to_owned(),
-                    "`immuta-watch publish --rollback` puts the one before in force again.".to_owned(),
+                    format!(
+                        "`immuta-watch publish --rollback --lake {}` puts the one before in force again.",
+                        quoted(lake)
+                    ),
                 ],
-                look: format!("immuta-watch publish --show --lake {lake}"),
+                look: format!("immuta-watch publish --show --lake {}", quoted(lake)),
             },
         }
     }
 
-    /// Keeps the notice and leaves it in the outbox to be told; the name of the entry there.
+    /// Keeps the notice and leaves it in the outbox to be told, to whom routes say or to `everybody`; the name of the
+    /// entry there.
     ///
     /// # Errors
     /// Those of the store; doing it again is safe.
-    pub async fn announce(&self, store: &impl Store, lake: &str, now: DateTime<Utc>) -> Result<String, StoreError> {
+    pub async fn announce(
+        &self,
+        store: &impl Store,
+        lake: &str,
+        everybody: Option<BTreeMap<String, Destination>>,
+        now: DateTime<Utc>,
+    ) -> Result<String, StoreError> {
         let (id, message) = (self.id(), self.message(lake));
         let of = RuleWindow { rule: self.rule().0.to_owned(), start: self.window_start() };
         let settled = Settled { level: message.level, route: Route::Both, raised: message.why.clone() };
         let candidate = Candidate { alert: id.clone(), of, message: message.clone(), settled, open: Vec::new() };
         let announcement = Announcement {
             commit: None,
+            everybody,
             written: now,
             candidates: vec![candidate],
             surplus: Vec::new(),
@@ -184,6 +204,10 @@ pub async fn read_notice(store: &impl Store, id: &AlertId) -> Result<Option<Mess
 #[expect(clippy::cast_precision_loss, reason = "a size for people to read")]
 fn mebibytes(bytes: u64) -> String {
     format!("{:.1} MiB", bytes as f64 / (1024.0 * 1024.0))
+}
+
+fn key_of(uri: &str) -> &str {
+    uri.strip_prefix("s3://").and_then(|rest| rest.split_once('/')).map_or("", |(_, key)| key)
 }
 
 fn bucket_of(uri: &str) -> &str {

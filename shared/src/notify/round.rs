@@ -3,19 +3,21 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::announcement::RuleWindow;
-use super::book::{Book, Claim, Item, State};
+use super::book::{Book, Claim, Item};
 use super::compose;
 use super::deliver::{Office, Tally};
 use super::message::Message;
 use super::messenger::{Messenger, Sent};
 use super::open_book::OpenBook;
+use crate::config::Destination;
 use crate::lake::{Store, StoreError};
-
-/// A destination that fails so many times in a row is left alone until the next round.
-const FAILURES_IN_A_ROW: u32 = 2;
 
 /// A message is sent only if its claim lasts for so much longer: more than one attempt may take.
 const ATTEMPT: TimeDelta = TimeDelta::seconds(30);
+
+/// What claiming, sending and entering take at the most, but where S3 is slow as well: reading a secret takes as long as
+/// an attempt.
+const WHOLE_ATTEMPT: TimeDelta = TimeDelta::seconds(18);
 
 /// What one destination is to get from one delivery record.
 pub(super) struct Parcel {
@@ -34,8 +36,9 @@ pub(super) enum Contents {
 /// One round to one destination.
 pub(super) struct Round<'r, 'o, S, M> {
     pub(super) office: &'r Office<'o, S, M>,
-    /// The destination
+    /// The destination's name
     pub(super) name: &'r str,
+    pub(super) destination: Option<&'r Destination>,
     /// What nobody else is called, and this destination's round of no other entry
     pub(super) holder: &'r str,
 }
@@ -47,30 +50,30 @@ impl<S: Store, M: Messenger> Round<'_, '_, S, M> {
     /// Hands over all of them. One whose record fails holds up no other; the first error is given at the end, with what
     /// came of it all the same.
     pub(super) async fn hand_over(&self, parcels: Vec<Parcel>) -> (Tally, Option<StoreError>) {
-        let (mut tally, mut first_error, mut failures) = (Tally::default(), None, 0);
+        let (mut tally, mut first_error) = (Tally::default(), None);
         for parcel in parcels {
-            let handed_over = self.parcel(parcel, &mut tally, &mut failures).await;
+            let handed_over = self.parcel(parcel, &mut tally).await;
             first_error = first_error.or(handed_over.err());
         }
         (tally, first_error)
     }
 
-    async fn parcel(&self, parcel: Parcel, tally: &mut Tally, failures: &mut u32) -> Result<(), StoreError> {
+    async fn parcel(&self, parcel: Parcel, tally: &mut Tally) -> Result<(), StoreError> {
         let name = format!("{}{}.json", parcel.folder, self.name);
         let mut book = OpenBook::open(self.office.store, name).await?;
         match parcel.contents {
             Contents::Summary(message) => {
                 let item = Item::Folded(message.count);
-                self.all(&mut book, vec![(item, *message)], tally, failures).await
+                self.all(&mut book, vec![(item, *message)], tally).await
             }
             Contents::Alerts(of, messages, further) => {
                 let before = tally.folded;
                 let gravest = messages.first().cloned();
                 let items = messages
                     .into_iter()
-                    .filter_map(|message| Some((Item::Alert(message.alert.clone()?), message)))
+                    .filter_map(|message| Some((Item::Alert(message.alert.clone()?, message.level), message)))
                     .collect();
-                self.all(&mut book, items, tally, failures).await?;
+                self.all(&mut book, items, tally).await?;
                 tally.folded += further;
                 let folded = tally.folded - before;
                 let Some(gravest) = gravest.filter(|_| folded > 0) else { return Ok(()) };
@@ -78,7 +81,7 @@ impl<S: Store, M: Messenger> Round<'_, '_, S, M> {
                 let id = format!("storm-{}-{}", of.rule, of.start.format("%Y%m%dT%H%MZ"));
                 let message = compose::storm(&of, id, &gravest, told + folded, told, self.office.lake);
                 let item = Item::Folded(message.count);
-                self.all(&mut book, vec![(item, message)], tally, failures).await
+                self.all(&mut book, vec![(item, message)], tally).await
             }
         }
     }
@@ -89,11 +92,10 @@ impl<S: Store, M: Messenger> Round<'_, '_, S, M> {
         book: &mut OpenBook<'_, S>,
         items: Vec<(Item, Message)>,
         tally: &mut Tally,
-        failures: &mut u32,
     ) -> Result<(), StoreError> {
         let mut unsettled: Unsettled = None;
         for (item, message) in &items {
-            if *failures >= FAILURES_IN_A_ROW {
+            if self.office.failures.are_enough(self.name) || self.is_too_late() {
                 // Not claimed: only what is settled or folded already needs nothing more.
                 tally.pending += u64::from(!book.book().needs_nothing(item, self.office.notify.storm));
                 continue;
@@ -104,10 +106,8 @@ impl<S: Store, M: Messenger> Round<'_, '_, S, M> {
                 Claim::Later(_) => tally.pending += 1,
                 Claim::Send { possibly_repeated } => {
                     unsettled = self.send(book, item, message, possibly_repeated).await;
-                    match &unsettled {
-                        Some((_, Sent::Accepted { .. } | Sent::Rejected { .. })) => *failures = 0,
-                        _ => *failures += 1,
-                    }
+                    let was_answered = matches!(unsettled, Some((_, Sent::Accepted { .. } | Sent::Rejected { .. })));
+                    self.office.failures.note(self.name, !was_answered);
                     *tally += came_of(unsettled.as_ref(), possibly_repeated);
                 }
             }
@@ -118,11 +118,16 @@ impl<S: Store, M: Messenger> Round<'_, '_, S, M> {
         Ok(())
     }
 
+    /// Whether an attempt that is begun now might not be over in time.
+    fn is_too_late(&self) -> bool {
+        self.office.until.is_some_and(|until| self.office.clock.now() + WHOLE_ATTEMPT > until)
+    }
+
     /// One attempt. None if the claim has too little time left for one: it was not made.
     async fn send(&self, book: &OpenBook<'_, S>, item: &Item, message: &Message, possibly_repeated: bool) -> Unsettled {
         let office = self.office;
         let until: DateTime<Utc> = book.book().delivery(item)?.until;
-        let destination = office.notify.destinations.get(self.name)?;
+        let destination = self.destination?;
         if office.clock.now() + ATTEMPT > until {
             let reason = "the claim came too late".to_owned();
             return Some((item.clone(), Sent::NotTaken { reason, retry_after: None }));
@@ -184,8 +189,8 @@ impl Book {
     /// Whether an item needs no attempt of anybody's.
     fn needs_nothing(&self, item: &Item, most: u32) -> bool {
         match self.delivery(item) {
-            Some(delivery) => matches!(delivery.state, State::Sent | State::PossiblyRepeated | State::Rejected),
-            None => matches!(item, Item::Alert(_)) && self.alerts.len() >= usize::try_from(most).unwrap_or(usize::MAX),
+            Some(delivery) => delivery.is_settled(),
+            None => self.folds(item, most),
         }
     }
 }

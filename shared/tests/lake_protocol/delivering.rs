@@ -13,7 +13,8 @@ use immuta_watch::lake::{
     Clock, Condition, Entry, Lake, MemoryStore, OpenExport, Store, StoreError, Stored, Written, names, visit_alerts,
 };
 use immuta_watch::notify::{
-    Announcer, Message, Messenger, Office, Sent, State, Telling, deliveries_of, is_in_the_outbox, summaries_since,
+    Announcer, Failures, Message, Messenger, Office, Sent, State, Telling, deliveries_of, is_in_the_outbox,
+    summaries_since,
 };
 
 use crate::records::grant;
@@ -138,7 +139,7 @@ static DESTINATIONS: LazyLock<Configuration> =
 fn commit(process: &Process<'_>, clock: &TestClock, export: &TestExport) -> bool {
     let uri = export.source().uri.clone();
     let mut announcer = Announcer::new(&PACK, &DESTINATIONS.notify, "s3://lake", &uri, clock.now());
-    let lake = Lake { store: process, clock };
+    let lake = Lake::new(process, clock);
     run(lake.commit(export, &context(&PACK), false, Some(&mut announcer), &mut |_| {})).is_ok()
 }
 
@@ -150,7 +151,15 @@ fn attempt(process: &Process<'_>, clock: &TestClock, export: &TestExport) {
 }
 
 fn office<'o, S>(store: &'o S, messenger: &'o Process<'o>, clock: &'o TestClock) -> Office<'o, S, Process<'o>> {
-    Office { store, messenger, clock, notify: &DESTINATIONS.notify, lake: "s3://lake" }
+    Office {
+        store,
+        messenger,
+        clock,
+        notify: &DESTINATIONS.notify,
+        lake: "s3://lake",
+        until: None,
+        failures: Failures::default(),
+    }
 }
 
 /// Two alerts that notify about this morning, one about last month.

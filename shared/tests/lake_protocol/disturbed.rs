@@ -222,7 +222,7 @@ pub(crate) fn deliveries_in<'b>(
     let parts: Vec<&str> = name.trim_start_matches(names::DELIVERIES).split('/').collect();
     let date = parts[0].trim_start_matches("date=");
     let folded = match parts[1] {
-        "late" => format!("late-{date}"),
+        "late" => format!("late-{}T{}", date.replace('-', ""), parts[2].replacen('-', "Z-", 1)),
         rule => format!("storm-{rule}-{}T{}Z", date.replace('-', ""), parts[2]),
     };
     let single = book.alerts.iter().map(|(id, delivery)| (id.to_string(), delivery));

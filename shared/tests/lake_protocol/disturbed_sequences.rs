@@ -14,7 +14,7 @@ use immuta_watch::config::Configuration;
 use immuta_watch::export::Limits;
 use immuta_watch::findings::{Blob, Bounds, Context};
 use immuta_watch::lake::{Clock, Lake, OpenExport, Outcome, Store, names};
-use immuta_watch::notify::{Announcer, Book, Office, State};
+use immuta_watch::notify::{Announcer, Book, Failures, Office, State};
 use immuta_watch::rules::{Pack, read_folder};
 
 use crate::disturbed::{Acceptance, Disturbed, End, Life, Worker, deliveries_in, interleave};
@@ -147,7 +147,7 @@ async fn commit(worker: &Worker<'_>, world: &Disturbed, export: &TestExport) -> 
     let mut announcer = Announcer::new(&PACK, notify, "s3://lake", &export.source().uri, clock.now());
     let context =
         Context { pack: &PACK, configuration: &CONFIGURATION, limits: Limits::default(), bounds: Bounds::default() };
-    let lake = Lake { store: worker, clock };
+    let lake = Lake::new(worker, clock);
     let outcome = lake.commit(export, &context, false, Some(&mut announcer), &mut |_| {}).await;
     matches!(outcome, Ok(Outcome::Committed(_) | Outcome::AlreadyCommitted(_)))
 }
@@ -155,7 +155,15 @@ async fn commit(worker: &Worker<'_>, world: &Disturbed, export: &TestExport) -> 
 /// Delivers what the outbox holds. Whether all of that could be tried.
 async fn deliver(worker: &Worker<'_>, world: &Disturbed, configuration: &Configuration, prefix: &str) -> bool {
     let (clock, notify) = (&world.clock, &configuration.notify);
-    let office = Office { store: worker, messenger: worker, clock, notify, lake: "s3://lake" };
+    let office = Office {
+        store: worker,
+        messenger: worker,
+        clock,
+        notify,
+        lake: "s3://lake",
+        until: None,
+        failures: Failures::default(),
+    };
     let (tally, error) = office.deliver(prefix).await;
     worker.count(&tally);
     error.is_none()

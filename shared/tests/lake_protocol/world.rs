@@ -307,7 +307,7 @@ pub(crate) async fn begin(
     pack: &'static Pack,
     again: bool,
 ) -> Committed {
-    Lake { store, clock }.commit(export, &context(pack), again, None, &mut |_| {}).await
+    Lake::new(store, clock).commit(export, &context(pack), again, None, &mut |_| {}).await
 }
 
 /// The lake of these exports, where nothing ever went wrong.

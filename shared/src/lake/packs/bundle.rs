@@ -78,11 +78,19 @@ impl Bundle {
     /// # Errors
     /// [`BundleError::Configuration`] and [`BundleError::Pack`], with file and line.
     pub fn compile(&self) -> Result<(Configuration, Pack), BundleError> {
-        let ConfigurationFile { text, files } = &self.configuration;
-        let read = |name: &str| files.get(name).cloned().ok_or_else(|| std::io::ErrorKind::NotFound.into());
-        let configuration = Configuration::parse(text, &read)?;
+        let configuration = self.configuration()?;
         let pack = Pack::compile(&self.pack_files().collect::<Vec<_>>(), &configuration)?;
         Ok((configuration, pack))
+    }
+
+    /// The configuration alone.
+    ///
+    /// # Errors
+    /// [`BundleError::Configuration`]
+    pub fn configuration(&self) -> Result<Configuration, BundleError> {
+        let ConfigurationFile { text, files } = &self.configuration;
+        let read = |name: &str| files.get(name).cloned().ok_or_else(|| std::io::ErrorKind::NotFound.into());
+        Ok(Configuration::parse(text, &read)?)
     }
 
     /// The files of the pack.

@@ -7,11 +7,13 @@
 
 mod bundle;
 mod current;
+mod told;
 
 use chrono::{DateTime, SubsecRound, Utc};
 
 pub use bundle::{Bundle, BundleError};
 pub use current::{Current, Flip, REMEMBERED};
+pub use told::{last_told, note_told};
 
 use super::names;
 use super::store::{Condition, ETag, Store, StoreError, Written};

@@ -3,22 +3,24 @@
 use std::io::Write;
 
 use chrono::Utc;
-use immuta_watch::function::telemetry::Line;
+
+use super::telemetry::Line;
 
 /// Writes lines of the log.
 #[derive(Debug)]
-pub(crate) struct Log {
+pub struct Log {
     function: String,
 }
 
 impl Log {
     /// A log of a function, by its name.
-    pub(crate) fn new(function: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn new(function: impl Into<String>) -> Self {
         Self { function: function.into() }
     }
 
     /// Writes a line, as one piece. A log that cannot be written is no reason to stop.
-    pub(crate) fn write(&self, line: &Line) {
+    pub fn write(&self, line: &Line) {
         let text = format!("{}\n", line.encode(&self.function, Utc::now()));
         let _ = std::io::stdout().lock().write_all(text.as_bytes());
     }
