@@ -157,7 +157,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_ends_its_own_work_alone() {
-        let most = Duration::from_secs(60);
+        let most = Duration::from_mins(1);
         assert!(
             on_a_thread_of_its_own(|| -> u8 { panic!("as it may happen") }, most).await.unwrap_err().contains("failed")
         );
