@@ -9,13 +9,16 @@ import logging
 import secrets
 import socket
 import threading
+from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 from urllib.parse import unquote
 
 import boto3
 from botocore.config import Config
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.s3.models import s3_backends
 from moto.sns.models import sns_backends
+from moto.sqs.models import sqs_backends
 from werkzeug.serving import make_server
 
 from lambda_runtime import ACCOUNT, REGION
@@ -171,6 +174,11 @@ class Cloud:
         """{key: bytes} of every object below a prefix."""
         return {key: self.get(bucket, key) for key in self.keys(bucket, prefix)}
 
+    def set_age(self, bucket: str, key: str, age: timedelta) -> None:
+        """As if an object had been written so long ago."""
+        written = datetime.now(timezone.utc).replace(tzinfo=None) - age
+        s3_backends[ACCOUNT]["aws"].buckets[bucket].keys[key].last_modified = written
+
     def queue(self, name="exports", max_receives=None) -> Queue:
         """A queue; with `max_receives`, one whose messages go to its dead-letter queue after so many."""
         dead_letters = self.queue(f"{name}-dead") if max_receives else None
@@ -206,6 +214,10 @@ class Cloud:
     def bodies(self, queue: Queue) -> list:
         """Takes every message out of a queue: the bodies, as text."""
         return [message["Body"] for message in self.take_all(queue)]
+
+    def waiting(self, queue: Queue) -> list:
+        """The bodies of the messages in a queue, as text, which stay there. Receiving thousands takes moto a minute."""
+        return [message.body for message in sqs_backends[ACCOUNT][REGION].queues[queue.name].messages]
 
     def topic(self, name="alerts", raw=False, filter_policy=None) -> Topic:
         """A topic with a queue that hears all it sends, or what a filter policy lets through."""

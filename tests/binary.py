@@ -11,6 +11,8 @@ ROOT = Path(__file__).resolve().parent.parent
 BINARY = Path(os.environ.get("IMMUTA_WATCH", ROOT / "target" / "demo" / "immuta-watch")).absolute()
 # The function `classify`.
 CLASSIFY = Path(os.environ.get("IMMUTA_WATCH_CLASSIFY", ROOT / "target" / "demo" / "classify")).absolute()
+# The function `sweep`.
+SWEEP = Path(os.environ.get("IMMUTA_WATCH_SWEEP", ROOT / "target" / "demo" / "sweep")).absolute()
 
 # Longer than any call takes on a slow machine; a call that hangs fails its test instead of stopping the suite.
 PATIENCE = 60

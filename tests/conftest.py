@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from binary import BINARY, CLASSIFY, ROOT, immuta_watch
+from binary import BINARY, CLASSIFY, ROOT, SWEEP, immuta_watch
 
 NO_SKIPS = os.environ.get("NO_SKIPS") == "1"
 # The tenants of test_demo_tenant.py: drawn anew in each run, printed at its head, repeated with SEEDS=7,8.
@@ -21,7 +21,8 @@ def pytest_report_header():
 
 
 def pytest_configure(config):
-    for program, variable in ((BINARY, "IMMUTA_WATCH"), (CLASSIFY, "IMMUTA_WATCH_CLASSIFY")):
+    programs = {"IMMUTA_WATCH": BINARY, "IMMUTA_WATCH_CLASSIFY": CLASSIFY, "IMMUTA_WATCH_SWEEP": SWEEP}
+    for variable, program in programs.items():
         if not os.access(program, os.X_OK):
             raise pytest.UsageError(
                 f"there is no program at {program}; build it with `make build`, or name another with {variable}"

@@ -132,6 +132,11 @@ class Deployment:
                 if delivery["state"] in ("pending", "leased"):
                     delivery["until"] = LONG_AGO
             self.cloud.put(self.bucket, key, json.dumps(book).encode())
+        for key, content in self.cloud.objects(self.bucket, "lake/reconcile/").items():
+            left = json.loads(content)
+            for known in left["exports"].values():
+                known["enqueued_at"] = LONG_AGO
+            self.cloud.put(self.bucket, key, json.dumps(left).encode())
 
     @property
     def outbox(self) -> list:

@@ -9,8 +9,9 @@
 //!                              alerts)
 //! ```
 //!
-//! [`event`], [`circumstances`], [`rules`], [`findings`], [`alerts`] and [`report`] are pure: no I/O but temporary files for what does not fit in
-//! memory, no clock, no cloud type. [`export`], [`lake`], [`backfill`] and the senders of [`notify`] are the edges; [`aws`] says how AWS is called.
+//! [`event`], [`circumstances`], [`rules`], [`findings`], [`alerts`] and [`report`] are pure: no I/O but temporary files
+//! for what does not fit in memory, no clock, no cloud type. [`export`], [`lake`], [`backfill`], [`reconcile`] and the
+//! senders of [`notify`] are the edges; [`function`] is what the functions share; [`aws`] says how AWS is called.
 
 pub mod alerts;
 pub mod aws;
@@ -24,6 +25,7 @@ pub mod findings;
 pub mod function;
 pub mod lake;
 pub mod notify;
+pub mod reconcile;
 #[cfg(test)]
 mod replies;
 pub mod report;

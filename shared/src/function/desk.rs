@@ -136,6 +136,20 @@ impl Desk {
         self.office(in_force, invocation).deliver_entry(&entry).await.map_err(|error| error.to_string())
     }
 
+    /// Announces a notice and delivers it, unless it was announced before: then there is no answer.
+    ///
+    /// # Errors
+    /// Those of [`Desk::tell`]
+    pub async fn tell_once(
+        &self,
+        in_force: &InForce,
+        notice: &Notice,
+        invocation: &Invocation,
+    ) -> Result<Option<Tally>, String> {
+        let known = read_notice(&self.store, &notice.id()).await.map_err(|error| error.to_string())?;
+        if known.is_some() { Ok(None) } else { self.tell(in_force, notice, invocation).await.map(Some) }
+    }
+
     /// Delivers messages by the configuration in force.
     #[must_use]
     pub fn office<'o>(&'o self, in_force: &'o InForce, invocation: &Invocation) -> Office<'o, S3Store, Senders> {

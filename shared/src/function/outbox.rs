@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
+
 use super::{Desk, InForce, Invocation};
 use crate::lake::{Store, StoreError, names};
-use crate::notify::Tally;
+use crate::notify::{Tally, written};
 
 /// An entry is begun only if so much time is left: an attempt takes as long at the most.
 const TIME_FOR_AN_ENTRY: Duration = Duration::from_secs(20);
@@ -15,8 +17,14 @@ const TIME_FOR_AN_ENTRY: Duration = Duration::from_secs(20);
 pub struct Delivered {
     /// Of all entries that were begun
     pub tally: Tally,
+    /// Entries that were begun
+    pub entries: u64,
     /// Entries that there was no time for, or that were beyond the most
     pub not_reached: u64,
+    /// Entries that failed
+    pub failed: u64,
+    /// When the oldest entry was written of which something could not be delivered
+    pub oldest_pending: Option<DateTime<Utc>>,
     /// Why an entry failed, of the first that did
     pub reason: Option<String>,
 }
@@ -47,15 +55,33 @@ impl Desk {
         for (number, entry) in entries.iter().enumerate() {
             if number == most || Instant::now() + TIME_FOR_AN_ENTRY > invocation.deadline {
                 done.not_reached = (entries.len() - number) as u64;
+                done.waits_since(entries[number..].iter().filter_map(|entry| entry.written).min());
                 break;
             }
-            match office.deliver_entry(&entry.name).await {
-                Ok(came_of_it) => done.tally += came_of_it,
-                Err(error) => {
-                    done.reason.get_or_insert_with(|| error.to_string());
+            done.entries += 1;
+            let is_pending = match office.deliver_entry(&entry.name).await {
+                Ok(came_of_it) => {
+                    done.tally += came_of_it;
+                    came_of_it.pending > 0
                 }
+                Err(error) => {
+                    done.failed += 1;
+                    done.reason.get_or_insert_with(|| error.to_string());
+                    true
+                }
+            };
+            if is_pending {
+                // An entry that cannot be read does not say when it was written; the store does.
+                let time = written(&self.store, &entry.name).await.ok().flatten();
+                done.waits_since(time.or(entry.written));
             }
         }
         Ok(done)
+    }
+}
+
+impl Delivered {
+    fn waits_since(&mut self, time: Option<DateTime<Utc>>) {
+        self.oldest_pending = self.oldest_pending.into_iter().chain(time).min();
     }
 }

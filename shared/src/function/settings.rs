@@ -18,10 +18,12 @@ const TOPIC: &str = "IMMUTA_WATCH_TOPIC";
 const SLACK_URL_FROM: &str = "IMMUTA_WATCH_SLACK_URL_FROM";
 /// The time zone of those who read the two.
 const ZONE: &str = "IMMUTA_WATCH_ZONE";
+/// The queue that classify reads.
+const QUEUE: &str = "IMMUTA_WATCH_QUEUE";
 /// The largest export, in bytes.
 const LARGEST_EXPORT: &str = "IMMUTA_WATCH_LARGEST_EXPORT";
 
-const KNOWN: [&str; 6] = [LAKE, EXPORTS, TOPIC, SLACK_URL_FROM, ZONE, LARGEST_EXPORT];
+const KNOWN: [&str; 7] = [LAKE, EXPORTS, QUEUE, TOPIC, SLACK_URL_FROM, ZONE, LARGEST_EXPORT];
 
 /// The largest export for each MB of memory, in bytes: Lambda gives a function one core for each 1,769 MB, of which one
 /// reads 28,000 events a second (docs/benchmarks.md), and compressed exports have some 6,000 events a MiB. So an export
@@ -40,6 +42,8 @@ pub struct Settings {
     pub lake: S3Address,
     /// Where exports are looked for; without it, wherever a notification says
     pub exports: Option<S3Address>,
+    /// The URL of the queue that classify reads
+    pub queue: Option<String>,
     /// The largest export that is taken on, in bytes as it lies in S3
     pub largest_export: u64,
     /// The destinations of the template, by name: `topic` and `slack`
@@ -52,6 +56,9 @@ pub enum SettingsError {
     /// One that must be set is not.
     #[error("{LAKE} is not set; set it to where the lake is, such as s3://bucket/lake")]
     NoLake,
+    /// One that a task needs is not.
+    #[error("{0} is not set; set it to {1}")]
+    Needed(&'static str, &'static str),
     /// One cannot be understood.
     #[error("{0}: {1}")]
     Wrong(&'static str, String),
@@ -83,6 +90,7 @@ impl Settings {
             function: get("AWS_LAMBDA_FUNCTION_NAME").unwrap_or("immuta-watch").to_owned(),
             lake: address(LAKE)?.ok_or(SettingsError::NoLake)?,
             exports: address(EXPORTS)?,
+            queue: get(QUEUE).map(queue).transpose()?,
             largest_export: match get(LARGEST_EXPORT) {
                 None => memory * LARGEST_PER_MB,
                 Some(text) => {
@@ -93,6 +101,35 @@ impl Settings {
             destinations: destinations(get(TOPIC), get(SLACK_URL_FROM), get(ZONE))?,
         })
     }
+
+    /// Where exports are looked for, for those who must know.
+    ///
+    /// # Errors
+    /// It is not set.
+    pub fn needed_exports(&self) -> Result<&S3Address, SettingsError> {
+        self.exports
+            .as_ref()
+            .ok_or(SettingsError::Needed(EXPORTS, "where Immuta's exports lie, such as s3://bucket/prefix"))
+    }
+
+    /// The URL of the queue that classify reads, for those who must know.
+    ///
+    /// # Errors
+    /// It is not set.
+    pub fn needed_queue(&self) -> Result<&str, SettingsError> {
+        self.queue
+            .as_deref()
+            .ok_or(SettingsError::Needed(QUEUE, "the URL of the queue that the function classify reads"))
+    }
+}
+
+fn queue(text: &str) -> Result<String, SettingsError> {
+    if text.starts_with("https://") || text.starts_with("http://") {
+        return Ok(text.to_owned());
+    }
+    let reason =
+        format!("{text} is no URL; a queue's looks like https://sqs.eu-west-1.amazonaws.com/123456789012/name");
+    Err(SettingsError::Wrong(QUEUE, reason))
 }
 
 fn destinations(
@@ -136,6 +173,15 @@ mod tests {
     }
 
     #[test]
+    fn what_a_task_needs_is_asked_for_by_name() {
+        let settings = read(&[(LAKE, "s3://audit/lake")]).unwrap();
+        assert!(settings.needed_exports().unwrap_err().to_string().starts_with("IMMUTA_WATCH_EXPORTS is not set"));
+        assert!(settings.needed_queue().unwrap_err().to_string().starts_with("IMMUTA_WATCH_QUEUE is not set"));
+        let settings = read(&[(LAKE, "s3://audit/lake"), (QUEUE, "https://sqs/1/exports")]).unwrap();
+        assert_eq!(settings.needed_queue(), Ok("https://sqs/1/exports"));
+    }
+
+    #[test]
     fn the_largest_export_grows_with_the_memory() {
         let settings = read(&[(LAKE, "s3://audit"), ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024")]).unwrap();
         assert_eq!(settings.largest_export, 512 * 1024 * 1024);
@@ -155,6 +201,7 @@ mod tests {
     fn what_is_wrong_is_said_by_name() {
         let said = |wrong: (&str, &str)| read(&[(LAKE, "s3://audit"), wrong]).unwrap_err().to_string();
         assert!(said((EXPORTS, "audit")).starts_with("IMMUTA_WATCH_EXPORTS: audit is no address"));
+        assert!(said((QUEUE, "arn:aws:sqs:eu-west-1:123456789012:exports")).contains("is no URL"));
         assert!(said((LARGEST_EXPORT, "1 GB")).contains("1 GB is no number of bytes"));
         assert!(said((SLACK_URL_FROM, "https://hooks.slack.com/x")).contains("secretsmanager:NAME"));
         assert!(!said((SLACK_URL_FROM, "https://hooks.slack.com/x")).contains("hooks.slack.com"));

@@ -39,8 +39,14 @@ pub enum Metric {
     Unaccounted,
     /// Alerts that the exports contributed to
     Alerts,
+    /// Exports that should have a manifest and have none
+    ExportsMissing,
+    /// Of those, the ones that were put into the queue
+    ExportsEnqueued,
     /// Messages that have yet to be delivered
     PendingDeliveries,
+    /// How long the oldest of them has been waiting
+    OldestPendingSeconds,
     /// Messages that a destination may have got twice; they say so
     PossiblyRepeated,
     /// Messages that a destination refused for good
@@ -55,7 +61,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Metric; 16] = [
+    pub const ALL: [Metric; 19] = [
         Metric::ExportsClassified,
         Metric::ExportsFailed,
         Metric::ExportsRefused,
@@ -66,7 +72,10 @@ impl Metric {
         Metric::Quarantined,
         Metric::Unaccounted,
         Metric::Alerts,
+        Metric::ExportsMissing,
+        Metric::ExportsEnqueued,
         Metric::PendingDeliveries,
+        Metric::OldestPendingSeconds,
         Metric::PossiblyRepeated,
         Metric::RejectedDeliveries,
         Metric::LatenessSeconds,
@@ -88,7 +97,10 @@ impl Metric {
             Metric::Quarantined => "Quarantined",
             Metric::Unaccounted => "Unaccounted",
             Metric::Alerts => "Alerts",
+            Metric::ExportsMissing => "ExportsMissing",
+            Metric::ExportsEnqueued => "ExportsEnqueued",
             Metric::PendingDeliveries => "PendingDeliveries",
+            Metric::OldestPendingSeconds => "OldestPendingSeconds",
             Metric::PossiblyRepeated => "PossiblyRepeated",
             Metric::RejectedDeliveries => "RejectedDeliveries",
             Metric::LatenessSeconds => "LatenessSeconds",
@@ -101,7 +113,7 @@ impl Metric {
     #[must_use]
     pub fn unit(self) -> &'static str {
         match self {
-            Metric::LatenessSeconds => "Seconds",
+            Metric::LatenessSeconds | Metric::OldestPendingSeconds => "Seconds",
             Metric::DurationMilliseconds => "Milliseconds",
             Metric::Bytes => "Bytes",
             _ => "Count",
@@ -128,13 +140,20 @@ impl Metric {
             Metric::Quarantined => "Lines that could not be read",
             Metric::Unaccounted => "Lines read that are neither events nor quarantined nor blank; must be 0",
             Metric::Alerts => "Alerts that the export contributed to, those for the dashboard among them",
+            Metric::ExportsMissing => {
+                "Exports of more than 15 minutes ago that are not in the lake as they are now; those that were refused count"
+            }
+            Metric::ExportsEnqueued => "Of those, the ones that were put into the queue",
             Metric::PendingDeliveries => "Messages that could not be delivered yet, and will be tried again",
+            Metric::OldestPendingSeconds => {
+                "How long the oldest message that is not delivered has been waiting; 0 if there is none"
+            }
             Metric::PossiblyRepeated => {
                 "Messages sent again because it was not known whether the first one was taken; they say so"
             }
             Metric::RejectedDeliveries => "Messages that a destination refused for good",
             Metric::LatenessSeconds => "From the export's last event until it was classified",
-            Metric::DurationMilliseconds => "From the notification to the end of the work on the export",
+            Metric::DurationMilliseconds => "How long the work took: on an export, or on a task of sweep",
             Metric::Bytes => "The export's length as it lies in S3",
         }
     }

@@ -9,13 +9,13 @@ use futures_util::future::{MaybeDone, maybe_done};
 
 /// How many small files are read at once. Of a bucket each takes some 20 ms to come, so that thousands one by one would
 /// take minutes; S3 gives 5,500 a second below one prefix.
-pub(super) const SMALL_FILES: usize = 32;
+pub(crate) const SMALL_FILES: usize = 32;
 
 /// Runs futures, `most` of them at once, and shows what comes of them in their own order. A future is made when its turn
 /// comes; the first error ends it all.
 ///
 /// All that run are polled at each turn, so that this is for tens of them, and asks nothing of their wakers.
-pub(super) async fn at_once<F, T, E>(
+pub(crate) async fn at_once<F, T, E>(
     most: usize,
     futures: impl IntoIterator<Item = F>,
     mut take: impl FnMut(T),

@@ -214,7 +214,8 @@ fn list_below(root: &Path, folder: &str, found: &mut Vec<Entry>) -> io::Result<(
         if metadata.is_dir() {
             list_below(root, &name, found)?;
         } else {
-            found.push(Entry { name, bytes: metadata.len() });
+            let written = metadata.modified().ok().map(Into::into);
+            found.push(Entry { name, bytes: metadata.len(), written });
         }
     }
     Ok(())

@@ -73,7 +73,9 @@ impl Store for MemoryStore {
     async fn list(&self, prefix: &str) -> Result<Vec<Entry>, StoreError> {
         let files = self.lock();
         let found = files.iter().filter(|(name, _)| name.starts_with(prefix));
-        Ok(found.map(|(name, content)| Entry { name: name.clone(), bytes: content.len() as u64 }).collect())
+        Ok(found
+            .map(|(name, content)| Entry { name: name.clone(), bytes: content.len() as u64, written: None })
+            .collect())
     }
 
     fn holder(&self) -> String {

@@ -19,6 +19,8 @@ mod s3;
 mod store;
 mod verify;
 
+pub(crate) use at_once::{SMALL_FILES, at_once};
+
 pub use alerts::{ReadError, alerts_committed, read_alert, read_approvals, visit_alerts};
 pub use clock::{Clock, SystemClock};
 pub use commit::{Announce, CommitError, Lake, OpenExport, Outcome, Version};

@@ -25,6 +25,12 @@
 //!                                                  gravest of them
 //! ```
 //!
+//! And what `sweep` remembers from one run to the next; without it, it looks at everything again:
+//!
+//! ```text
+//! reconcile/missing.json                           exports that were put into the queue since they have no manifest
+//! ```
+//!
 //! What lies below `packs/` comes from people: no manifest names it, and functions read it.
 //!
 //! ```text
@@ -57,6 +63,10 @@ pub const NOTICES: &str = "notices/";
 pub const LAST_TOLD: &str = "notices/in-force.json";
 /// The folder of delivery records.
 pub const DELIVERIES: &str = "deliveries/";
+/// The folder of what `sweep` remembers.
+pub const RECONCILE: &str = "reconcile/";
+/// Which exports were put into the queue since they have no manifest.
+pub const MISSING: &str = "reconcile/missing.json";
 /// The folders of files that manifests name.
 pub const DATA: [&str; 5] = ["ledger/", "rollups/", ALERTS, APPROVALS, "quarantine/"];
 
@@ -76,7 +86,7 @@ pub fn is_plain(name: &str) -> bool {
 /// Whether a name lies in one of the lake's folders.
 #[must_use]
 pub fn is_in_a_folder(name: &str) -> bool {
-    let folders = [MANIFESTS, LEASES, OUTBOX, NOTICES, DELIVERIES, PACKS];
+    let folders = [MANIFESTS, LEASES, OUTBOX, NOTICES, DELIVERIES, RECONCILE, PACKS];
     folders.iter().chain(&DATA).any(|folder| name.starts_with(folder))
 }
 
@@ -214,6 +224,7 @@ mod tests {
         );
         assert_eq!(date_of(&file(Area::Alerts, date, &source)), date);
         assert_eq!(date_of(&manifest(&source)), None);
+        assert!(is_in_a_folder(MISSING));
         assert!(is_of(&file(Area::Rollups, date, &source), &source));
         assert!(!is_of(&manifest(&source), &source));
         assert!(!is_of("rollups/another.parquet", &source));

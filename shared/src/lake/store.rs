@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 
 use crate::findings::Blob;
 
@@ -27,6 +28,8 @@ pub struct Entry {
     pub name: String,
     /// Its length in bytes
     pub bytes: u64,
+    /// When it was written, by the store's clock; none if the store keeps no such time
+    pub written: Option<DateTime<Utc>>,
 }
 
 /// When a conditional write is to take place.
@@ -88,6 +91,19 @@ pub trait Store: Send + Sync {
 
     /// Every file whose name begins with `prefix`, sorted by name.
     fn list(&self, prefix: &str) -> impl Future<Output = Result<Vec<Entry>, StoreError>> + Send;
+
+    /// Shows every file whose name begins with `prefix`, in the order of names, and holds no more of them in memory than
+    /// it must.
+    fn visit(
+        &self,
+        prefix: &str,
+        take: &mut (dyn FnMut(Entry) + Send),
+    ) -> impl Future<Output = Result<(), StoreError>> + Send {
+        async move {
+            self.list(prefix).await?.into_iter().for_each(take);
+            Ok(())
+        }
+    }
 
     /// Names this process in leases.
     fn holder(&self) -> String;

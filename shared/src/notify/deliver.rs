@@ -127,6 +127,22 @@ impl Failures {
     }
 }
 
+/// When an entry of the outbox was written; none if it is gone.
+///
+/// # Errors
+/// [`DeliverError`]
+pub async fn written(store: &impl Store, name: &str) -> Result<Option<DateTime<Utc>>, DeliverError> {
+    Ok(read(store, name).await?.map(|(announcement, _)| announcement.written))
+}
+
+/// An entry as it stands, with its version; none if it is gone.
+async fn read(store: &impl Store, name: &str) -> Result<Option<(Announcement, ETag)>, DeliverError> {
+    let Some(stored) = store.get(name).await? else { return Ok(None) };
+    let announcement = serde_json::from_slice(&stored.content)
+        .map_err(|error| DeliverError::Damaged { name: name.to_owned(), reason: error.to_string() })?;
+    Ok(Some((announcement, stored.etag)))
+}
+
 /// Runs of this process so far: each claims under a name of its own.
 static RUNS: AtomicU64 = AtomicU64::new(0);
 
@@ -169,13 +185,13 @@ impl<S: Store, M: Messenger> Office<'_, S, M> {
     }
 
     async fn tell(&self, name: &str, tally: &mut Tally) -> Result<(), DeliverError> {
-        let Some((mut announcement, seen)) = self.read(name).await? else { return Ok(()) };
+        let Some((mut announcement, seen)) = read(self.store, name).await? else { return Ok(()) };
         let mut is_superseded = false;
         if let Some(commit) = announcement.commit.clone() {
             if self.is_in_force(&commit).await? {
                 // Until its commit is in force an entry may be replaced, by one of another day, so what was read before
                 // does not count.
-                let Some((last, _)) = self.read(name).await? else { return Ok(()) };
+                let Some((last, _)) = read(self.store, name).await? else { return Ok(()) };
                 announcement = last;
             } else {
                 if self.clock.now() - announcement.written > ABANDONED {
@@ -211,14 +227,6 @@ impl<S: Store, M: Messenger> Office<'_, S, M> {
             self.store.remove(name).await?;
         }
         Ok(())
-    }
-
-    /// An entry as it stands, with its version; none if it is gone.
-    async fn read(&self, name: &str) -> Result<Option<(Announcement, ETag)>, DeliverError> {
-        let Some(stored) = self.store.get(name).await? else { return Ok(None) };
-        let announcement = serde_json::from_slice(&stored.content)
-            .map_err(|error| DeliverError::Damaged { name: name.to_owned(), reason: error.to_string() })?;
-        Ok(Some((announcement, stored.etag)))
     }
 
     /// Whether the commit that an announcement belongs to is the one that the manifest stands for.

@@ -20,7 +20,7 @@ mod senders;
 
 pub use announcement::{Announcement, Announcer, Candidate, Commit, Late, RuleWindow, Settled, Surplus};
 pub use book::{Book, Claim, Delivery, Folded, Item, State};
-pub use deliver::{DeliverError, Failures, Office, Tally};
+pub use deliver::{DeliverError, Failures, Office, Tally, written};
 pub use deliveries::{Summary, Telling, deliveries_of, is_in_the_outbox, summaries_since};
 pub use message::{Fact, Kind, Message, Place};
 pub use messenger::{Messenger, Sent};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use super::announcement::{Announcement, Candidate, RuleWindow, Settled};
 use super::compose::{self, NoticeText};
@@ -36,6 +36,24 @@ pub enum Notice {
         /// When it was written
         at: DateTime<Utc>,
     },
+    /// An export was put into the queue again and again, and is not in the lake
+    ExportNotClassified {
+        /// Where it lies
+        uri: String,
+        /// Its version
+        etag: String,
+        /// Since when it is known to be missing
+        since: DateTime<Utc>,
+    },
+    /// No export has come for longer than usual
+    ExportsSilent {
+        /// Where they are looked for
+        exports: String,
+        /// When the last one came
+        since: DateTime<Utc>,
+        /// Gaps are seldom longer
+        usual_gap: TimeDelta,
+    },
     /// Another pack or configuration is in force
     PackChanged {
         /// The bundle before, if there was one
@@ -53,12 +71,16 @@ pub enum Notice {
 const EXPORT_TOO_LARGE: &str = "8a3d7f0e-6f0c-4c1b-9d0e-2f6f3b1d5a01";
 const EXPORT_GONE: &str = "8a3d7f0e-6f0c-4c1b-9d0e-2f6f3b1d5a02";
 const PACK_CHANGED: &str = "8a3d7f0e-6f0c-4c1b-9d0e-2f6f3b1d5a03";
+const EXPORT_NOT_CLASSIFIED: &str = "8a3d7f0e-6f0c-4c1b-9d0e-2f6f3b1d5a21";
+const EXPORTS_SILENT: &str = "8a3d7f0e-6f0c-4c1b-9d0e-2f6f3b1d5a22";
 
 impl Notice {
     fn rule(&self) -> (&'static str, &'static str) {
         match self {
             Notice::ExportTooLarge { .. } => (EXPORT_TOO_LARGE, "export_too_large"),
             Notice::ExportGone { .. } => (EXPORT_GONE, "export_gone"),
+            Notice::ExportNotClassified { .. } => (EXPORT_NOT_CLASSIFIED, "export_not_classified"),
+            Notice::ExportsSilent { .. } => (EXPORTS_SILENT, "exports_silent"),
             Notice::PackChanged { .. } => (PACK_CHANGED, "pack_changed"),
         }
     }
@@ -66,6 +88,7 @@ impl Notice {
     fn at(&self) -> DateTime<Utc> {
         match self {
             Notice::ExportTooLarge { at, .. } | Notice::ExportGone { at, .. } | Notice::PackChanged { at, .. } => *at,
+            Notice::ExportNotClassified { since, .. } | Notice::ExportsSilent { since, .. } => *since,
         }
     }
 
@@ -73,7 +96,12 @@ impl Notice {
     fn key(&self) -> Vec<(String, Vec<String>)> {
         let key = |name: &str, value: &str| (name.to_owned(), vec![value.to_owned()]);
         match self {
-            Notice::ExportTooLarge { uri, etag, .. } => vec![key("export", uri), key("etag", etag)],
+            Notice::ExportTooLarge { uri, etag, .. } | Notice::ExportNotClassified { uri, etag, .. } => {
+                vec![key("export", uri), key("etag", etag)]
+            }
+            Notice::ExportsSilent { exports, since, .. } => {
+                vec![key("exports", exports), key("since", &since.timestamp().to_string())]
+            }
             Notice::ExportGone { uri, .. } => vec![key("export", uri)],
             Notice::PackChanged { from, to, at, .. } => vec![
                 key("from", from.as_deref().unwrap_or_default()),
@@ -137,6 +165,40 @@ impl Notice {
                     quoted(bucket_of(uri)),
                     quoted(key_of(uri))
                 ),
+            },
+            Notice::ExportNotClassified { uri, since, .. } => NoticeText {
+                level: Level::High,
+                headline: "An export cannot be classified".to_owned(),
+                facts: vec![fact("export", uri.clone()), fact("missing since", in_words(*since))],
+                why: vec![
+                    "It was put into the queue three times, and is not in the lake. What it holds is in no ledger."
+                        .to_owned(),
+                ],
+                what_to_do: vec![
+                    "Find its line in the log of the function classify, or its message in the dead-letter queue: they \
+                     say why."
+                        .to_owned(),
+                    "Mend what they say, then classify it with the command below. It is not put into the queue again \
+                     unless it is replaced."
+                        .to_owned(),
+                ],
+                look: format!("immuta-watch run {} --lake {lake} --notify", quoted(uri)),
+            },
+            Notice::ExportsSilent { exports, since, usual_gap } => NoticeText {
+                level: Level::High,
+                headline: "No export has come for longer than usual".to_owned(),
+                facts: vec![
+                    fact("exports", exports.clone()),
+                    fact("the last one came", in_words(*since)),
+                    fact("they usually come within", length(*usual_gap)),
+                ],
+                why: vec!["What was done in Immuta since then is in no ledger, and nobody is told of it.".to_owned()],
+                what_to_do: vec![
+                    "Look in Immuta whether audit logs are still exported, and whether an export failed.".to_owned(),
+                    "Look whether Immuta may still write to the bucket: its policy, its key, the role.".to_owned(),
+                    "If nobody works with Immuta these days (a holiday), there is nothing to do.".to_owned(),
+                ],
+                look: format!("aws s3 ls --recursive {} | sort | tail", quoted(exports)),
             },
             Notice::PackChanged { from, to, by, .. } => NoticeText {
                 level: Level::Medium,
@@ -208,6 +270,18 @@ fn mebibytes(bytes: u64) -> String {
 
 fn key_of(uri: &str) -> &str {
     uri.strip_prefix("s3://").and_then(|rest| rest.split_once('/')).map_or("", |(_, key)| key)
+}
+
+fn in_words(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// A length of time for people to read.
+fn length(time: TimeDelta) -> String {
+    match (time.num_hours(), time.num_minutes() % 60) {
+        (hours, 0) => format!("{hours} h"),
+        (hours, minutes) => format!("{hours} h {minutes} min"),
+    }
 }
 
 fn bucket_of(uri: &str) -> &str {

@@ -10,6 +10,7 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 
 use super::address::S3Address;
+use super::export::time_of;
 use super::{failure, upload};
 use crate::aws;
 use crate::findings::Blob;
@@ -193,9 +194,16 @@ impl Store for S3Store {
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<Entry>, StoreError> {
+        let mut found = Vec::new();
+        self.visit(prefix, &mut |entry| found.push(entry)).await?;
+        // S3's order is that of the bytes of keys, which is the order of names; another server's may be another.
+        found.sort();
+        Ok(found)
+    }
+
+    async fn visit(&self, prefix: &str, take: &mut (dyn FnMut(Entry) + Send)) -> Result<(), StoreError> {
         let below = format!("{}{prefix}", self.folder);
         let mut pages = self.client.list_objects_v2().bucket(self.bucket()).prefix(below).into_paginator().send();
-        let mut found = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| {
                 StoreError::new("list", prefix, failure::in_words(&error, self.bucket(), "s3:ListBucket"))
@@ -205,11 +213,11 @@ impl Store for S3Store {
                 // Consoles make objects that stand for folders, which are no files of the lake.
                 let Some(name) = name.filter(|name| names::is_plain(name)) else { continue };
                 let bytes = object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
-                found.push(Entry { name: name.to_owned(), bytes });
+                let written = object.last_modified().and_then(time_of);
+                take(Entry { name: name.to_owned(), bytes, written });
             }
         }
-        found.sort();
-        Ok(found)
+        Ok(())
     }
 
     fn holder(&self) -> String {

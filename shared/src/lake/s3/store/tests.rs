@@ -163,13 +163,16 @@ async fn every_page_of_a_list_is_read() {
                  <NextContinuationToken>t</NextContinuationToken><IsTruncated>true</IsTruncated></ListBucketResult>",
             ),
             Some(_) => Reply::ok(
-                "<ListBucketResult><Contents><Key>the/lake/manifests/b</Key><Size>8</Size></Contents></ListBucketResult>",
+                "<ListBucketResult><Contents><Key>the/lake/manifests/b</Key><Size>8</Size>\
+                 <LastModified>2026-11-02T10:00:00.000Z</LastModified></Contents></ListBucketResult>",
             ),
         }
     });
     let found = store(&s3).list("manifests/").await.unwrap();
+    let written = found.iter().map(|entry| entry.written.map(|time| time.timestamp())).collect::<Vec<_>>();
     let found: Vec<_> = found.iter().map(|entry| (entry.name.as_str(), entry.bytes)).collect();
     assert_eq!(found, [("manifests/a", 7), ("manifests/b", 8)]);
+    assert_eq!(written, [None, Some(1_793_613_600)]);
 }
 
 #[tokio::test]

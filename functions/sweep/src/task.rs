@@ -1,0 +1,103 @@
+//! One invocation: which task the schedule asks for, the task's line, and the answer.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use immuta_watch::aws::SdkConfig;
+use immuta_watch::function::telemetry::{Line, Metric, Severity};
+use immuta_watch::function::{Desk, Invocation, milliseconds_since};
+use lambda_runtime::{Error, LambdaEvent};
+use serde_json::Value;
+
+/// The function.
+pub(crate) struct Sweeper {
+    pub(crate) desk: Desk,
+    pub(crate) aws: SdkConfig,
+}
+
+/// What a task came to: its line, and its answer or the reason for which the invocation fails.
+pub(crate) struct Came {
+    pub(crate) line: Line,
+    pub(crate) answer: Result<Value, String>,
+}
+
+/// What a schedule may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Task {
+    Deliver,
+    Reconcile,
+}
+
+impl Task {
+    fn of(event: &Value) -> Result<Self, String> {
+        let advice = r#"give the schedule the input {"task":"deliver"} or {"task":"reconcile"}"#;
+        match event.get("task") {
+            Some(task) if task == "deliver" => Ok(Self::Deliver),
+            Some(task) if task == "reconcile" => Ok(Self::Reconcile),
+            Some(other) => Err(format!("there is no task {other}; {advice}")),
+            None => Err(format!("the event names no task; {advice}")),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Deliver => "deliver",
+            Self::Reconcile => "reconcile",
+        }
+    }
+}
+
+/// Does what an invocation asks for. One that fails is repeated by Lambda, and by the schedule.
+pub(crate) async fn answer(sweeper: Arc<Sweeper>, event: LambdaEvent<Value>) -> Result<Value, Error> {
+    let begun = Instant::now();
+    let invocation = Invocation::new(&*event.context.request_id, event.context.deadline);
+    let (came, task) = match Task::of(&event.payload) {
+        Err(reason) => (Came::failed(&invocation, reason), None),
+        Ok(task) => (sweeper.run(task, &invocation).await, Some(task)),
+    };
+    let line = came.line.count(Metric::DurationMilliseconds, milliseconds_since(begun));
+    let line = task.into_iter().fold(line, |line, task| line.with("task", task.name()));
+    sweeper.desk.log.write(&line);
+    Ok(came.answer?)
+}
+
+impl Sweeper {
+    async fn run(&self, task: Task, invocation: &Invocation) -> Came {
+        // Without a pack nobody knows whom to tell, and nothing that is put into the queue is classified.
+        let in_force = match self.desk.in_force(invocation).await {
+            Ok(in_force) => in_force,
+            Err(error) => return Came::failed(invocation, error.to_string()),
+        };
+        // In boxes, since they are large and would make this future as large.
+        match task {
+            Task::Deliver => Box::pin(self.deliver(&in_force, invocation)).await,
+            Task::Reconcile => Box::pin(self.reconcile(&in_force, invocation)).await,
+        }
+    }
+}
+
+impl Came {
+    /// A task that came to nothing.
+    pub(crate) fn failed(invocation: &Invocation, reason: String) -> Self {
+        let line = invocation.line(Severity::Error, "Task failed.").with("reason", reason.clone());
+        Self { line, answer: Err(reason) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn anything_but_a_task_is_refused_with_the_tasks_there_are() {
+        assert_eq!(Task::of(&json!({ "task": "deliver" })), Ok(Task::Deliver));
+        assert_eq!(Task::of(&json!({ "task": "reconcile", "more": 1 })), Ok(Task::Reconcile));
+        for event in [json!({ "task": "tidy" }), json!({}), json!([]), json!(null), json!({ "task": null })] {
+            let reason = Task::of(&event).unwrap_err();
+            assert!(reason.contains(r#"{"task":"deliver"} or {"task":"reconcile"}"#), "{reason}");
+        }
+        assert!(Task::of(&json!({ "task": "tidy" })).unwrap_err().starts_with(r#"there is no task "tidy""#));
+    }
+}
