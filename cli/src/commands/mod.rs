@@ -46,6 +46,8 @@ fn open_lake(place: &Place) -> Result<AnyStore> {
 /// What stands in a lake's place, to look into before anything is made there.
 fn look_into(place: &Place) -> Result<AnyStore> {
     Ok(match place {
+        // Where something else lies it cannot be opened, and that is said as when it is made.
+        Place::Local(folder) if folder.exists() && !folder.is_dir() => AnyStore::Folder(create_folder(folder)?),
         Place::Local(folder) => AnyStore::Folder(DirectoryStore::open_to_read(folder)),
         Place::S3(address) => AnyStore::S3(reach_lake(address)?.0),
     })
