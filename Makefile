@@ -3,6 +3,7 @@
 CLI := target/demo/immuta-watch
 CLASSIFY := target/demo/classify
 SWEEP := target/demo/sweep
+WEBHOOK := target/demo/webhook
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
@@ -30,7 +31,8 @@ test-rust: ## Unit, property and protocol tests
 	cargo test --locked --workspace
 
 test-end-to-end: build ## The built programs against real parts (DuckDB, pySigma, S3, SQS, SNS, kill -9)
-	IMMUTA_WATCH=$(CLI) IMMUTA_WATCH_CLASSIFY=$(CLASSIFY) IMMUTA_WATCH_SWEEP=$(SWEEP) $(PYTHON) tests/run.py
+	IMMUTA_WATCH=$(CLI) IMMUTA_WATCH_CLASSIFY=$(CLASSIFY) IMMUTA_WATCH_SWEEP=$(SWEEP) \
+		IMMUTA_WATCH_WEBHOOK=$(WEBHOOK) $(PYTHON) tests/run.py
 
 bench: ## Compare with what one would run instead (BENCH=--base: a few minutes)
 	cargo build --quiet --locked --release --workspace --bins --examples

@@ -13,6 +13,8 @@ BINARY = Path(os.environ.get("IMMUTA_WATCH", ROOT / "target" / "demo" / "immuta-
 CLASSIFY = Path(os.environ.get("IMMUTA_WATCH_CLASSIFY", ROOT / "target" / "demo" / "classify")).absolute()
 # The function `sweep`.
 SWEEP = Path(os.environ.get("IMMUTA_WATCH_SWEEP", ROOT / "target" / "demo" / "sweep")).absolute()
+# The function `webhook`.
+WEBHOOK = Path(os.environ.get("IMMUTA_WATCH_WEBHOOK", ROOT / "target" / "demo" / "webhook")).absolute()
 
 # Longer than any call takes on a slow machine; a call that hangs fails its test instead of stopping the suite.
 PATIENCE = 60

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from binary import BINARY, CLASSIFY, ROOT, SWEEP, immuta_watch
+from binary import BINARY, CLASSIFY, ROOT, SWEEP, WEBHOOK, immuta_watch
 
 NO_SKIPS = os.environ.get("NO_SKIPS") == "1"
 # The tenants of test_demo_tenant.py: drawn anew in each run, printed at its head, repeated with SEEDS=7,8.
@@ -21,7 +21,12 @@ def pytest_report_header():
 
 
 def pytest_configure(config):
-    programs = {"IMMUTA_WATCH": BINARY, "IMMUTA_WATCH_CLASSIFY": CLASSIFY, "IMMUTA_WATCH_SWEEP": SWEEP}
+    programs = {
+        "IMMUTA_WATCH": BINARY,
+        "IMMUTA_WATCH_CLASSIFY": CLASSIFY,
+        "IMMUTA_WATCH_SWEEP": SWEEP,
+        "IMMUTA_WATCH_WEBHOOK": WEBHOOK,
+    }
     for variable, program in programs.items():
         if not os.access(program, os.X_OK):
             raise pytest.UsageError(

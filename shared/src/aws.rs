@@ -45,6 +45,18 @@ pub async fn settings() -> SdkConfig {
         .await
 }
 
+/// The same for somebody who is waited for: one call takes at most 2.5 seconds with all its attempts, and what takes
+/// longer fails while there is still time to say so.
+#[must_use]
+pub fn hurried(settings: &SdkConfig) -> SdkConfig {
+    let times = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(1))
+        .operation_attempt_timeout(Duration::from_millis(1500))
+        .operation_timeout(Duration::from_millis(2500))
+        .build();
+    settings.to_builder().retry_config(RetryConfig::standard().with_max_attempts(3)).timeout_config(times).build()
+}
+
 /// A client for S3. Where the endpoint is not AWS's own, the bucket goes into the path and not into the host's name,
 /// since such an endpoint seldom has a name per bucket.
 #[must_use]

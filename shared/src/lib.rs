@@ -9,7 +9,9 @@
 //!                              alerts)
 //! ```
 //!
-//! [`event`], [`circumstances`], [`rules`], [`findings`], [`alerts`] and [`report`] are pure: no I/O but temporary files
+//! A webhook's notification takes the shorter way: [`webhook`] ─▶ event ─▶ rules ─▶ alerts.
+//!
+//! [`webhook`], [`event`], [`circumstances`], [`rules`], [`findings`], [`alerts`] and [`report`] are pure: no I/O but temporary files
 //! for what does not fit in memory, no clock, no cloud type. [`export`], [`lake`], [`backfill`], [`reconcile`] and the
 //! senders of [`notify`] are the edges; [`function`] is what the functions share; [`aws`] says how AWS is called.
 
@@ -31,6 +33,7 @@ mod replies;
 pub mod report;
 pub mod rules;
 mod spelling;
+pub mod webhook;
 
 /// The release that is named in every manifest.
 pub const RELEASE: &str = env!("CARGO_PKG_VERSION");

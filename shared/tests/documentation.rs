@@ -8,7 +8,7 @@ use std::path::Path;
 
 use immuta_watch::circumstances::Circumstance;
 use immuta_watch::config::Configuration;
-use immuta_watch::event::Field;
+use immuta_watch::event::{Field, Service};
 use immuta_watch::findings::ledger::Ledger;
 use immuta_watch::function::telemetry::Metric;
 use immuta_watch::rules::{Pack, Question, Raise, Rule};
@@ -103,13 +103,19 @@ fn every_question_has_its_rules() {
                 "| [{}](../rules/{}) | {} | {} | {example} |",
                 rule.title,
                 rule.file,
-                rule.kinds.join(", "),
+                events(rule),
                 shows.collect::<Vec<_>>().join("<br>"),
             )
             .unwrap();
         }
     }
     check("questions.md", "questions", &text);
+}
+
+/// The kinds that a rule is about; those of webhooks are marked.
+fn events(rule: &Rule) -> String {
+    let kinds = rule.kinds.join(", ");
+    if rule.service == Service::Webhook { format!("webhook: {kinds}") } else { kinds }
 }
 
 fn raised(raise: &Raise) -> String {

@@ -10,6 +10,8 @@ use std::path::Path;
 mod event_view;
 #[path = "../../fuzz/harness/export_reader.rs"]
 mod export_reader;
+#[path = "../../fuzz/harness/notification.rs"]
+mod notification;
 #[path = "../../fuzz/harness/rule_loader.rs"]
 mod rule_loader;
 
@@ -37,4 +39,9 @@ fn the_view_of_an_event_holds_what_it_promises() {
 #[test]
 fn the_loader_of_rules_holds_what_it_promises() {
     replay("rule_loader", rule_loader::check);
+}
+
+#[test]
+fn what_a_webhook_sends_holds_what_it_promises() {
+    replay("notification", notification::check);
 }

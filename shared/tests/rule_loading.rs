@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use immuta_watch::config::Configuration;
-use immuta_watch::event::{Event, Record};
+use immuta_watch::event::{Event, Record, Service};
 use immuta_watch::rules::{Level, Pack, PackFile, Route, RuleErrors};
 
 const RULE: &str = "\
@@ -426,4 +426,55 @@ fn a_correlation_is_refused_and_not_skipped() {
     let mut files = files(RULE);
     files.push(PackFile { path: "many.yml".to_owned(), text: correlation.to_owned() });
     assert!(compile(&files).unwrap_err().to_string().contains("correlation rules are not supported"));
+}
+
+/// The rule, about notifications of webhooks.
+fn about_webhooks() -> String {
+    RULE.replace("service: audit", "service: webhook").replace("PermissionApplied\n", "permissionsUpdated\n")
+}
+
+#[test]
+fn a_rule_sees_events_of_its_own_service_only() {
+    let rules = [RULE.to_owned(), about_webhooks().replace("000000000001", "000000000003")];
+    let mut both = files(&rules[0]);
+    both.push(PackFile { path: "webhook/permissions_updated.yml".to_owned(), text: rules[1].clone() });
+    let pack = compile(&both).unwrap();
+    let services: Vec<Service> = pack.rules().iter().map(|rule| rule.service).collect();
+    assert_eq!(services, [Service::Audit, Service::Webhook]);
+    let seen = |kind: &str, service| {
+        let line = format!(r#"{{"service":"webhook","auditPayload":{{"type":"{kind}"}}}}"#);
+        let record = Record::parse(line.as_bytes()).unwrap();
+        let matches = pack.matches(&Event::of_service(&record, service));
+        matches.iter().map(|found| found.rule.name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(seen("PermissionApplied", Service::Audit), ["permission_granted"]);
+    assert_eq!(seen("permissionsUpdated", Service::Webhook), ["permissions_updated"]);
+    assert!(seen("PermissionApplied", Service::Webhook).is_empty());
+    assert!(seen("permissionsUpdated", Service::Audit).is_empty(), "what a record says of itself is of no account");
+}
+
+#[test]
+fn a_filter_applies_to_rules_of_its_own_service_only() {
+    let filter = |service: &str, rules: &str| {
+        FILTER.replace("service: audit", service).replace("rules: [00000000-0000-4000-8000-000000000001]", rules)
+    };
+    let of_scim = granted("CREATE_PROJECT").replace("ann", "okta-scim");
+    let pack = compile(&with_filter(&filter("service: audit", "rules: any"))).unwrap();
+    assert_eq!(matched(&pack, &of_scim), None);
+    let pack = compile(&with_filter(&filter("service: webhook", "rules: any"))).unwrap();
+    assert_eq!(matched(&pack, &of_scim), Some((Level::Low, Route::Dashboard)));
+    let named = "rules: [00000000-0000-4000-8000-000000000001]";
+    let errors = compile(&with_filter(&filter("service: webhook", named))).unwrap_err();
+    assert!(errors.to_string().contains("no rule of its service, webhook"), "{errors}");
+}
+
+#[test]
+fn kinds_are_spelled_as_their_service_spells_them() {
+    let kinds = |rule: &str| compile(&files(rule)).unwrap().rules()[0].kinds.clone();
+    assert_eq!(
+        kinds(&RULE.replace("watch.kind: PermissionApplied", "watch.kind: permissionapplied")),
+        ["PermissionApplied"]
+    );
+    let of_webhooks = about_webhooks().replace("watch.kind: permissionsUpdated", "watch.kind: PermissionsUpdated");
+    assert_eq!(kinds(&of_webhooks), ["permissionsUpdated"]);
 }

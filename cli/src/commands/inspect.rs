@@ -4,7 +4,7 @@ use std::io::BufReader;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use immuta_watch::event::{Event, Record, kind, time};
+use immuta_watch::event::{Event, Record, Service, kind, time};
 use immuta_watch::export::{Ending, ExportReader, Limits};
 use immuta_watch::lake::OpenExport;
 use immuta_watch::report::{Inspection, Lateness};
@@ -178,7 +178,8 @@ impl Seen {
             say!("\n{}: this data has everything that the rules of the pack ask for.", styled(BOLD, "Rules"))?;
             return Ok(());
         }
-        say!("\n{} (of {})", styled(BOLD, "Rules that miss something in this data"), pack.rules().len())?;
+        let about_exports = pack.rules().iter().filter(|rule| rule.service == Service::Audit).count();
+        say!("\n{} (of {about_exports})", styled(BOLD, "Rules that miss something in this data"))?;
         let mut table = Table::new(&[]);
         for blind in blind {
             table.row(vec![Cell::plain(blind.rule.name.clone()), Cell::styled(DIM, blind.why)]);

@@ -83,7 +83,7 @@ fn test(option: &PackOptions) -> Result<Exit> {
 fn print_notes(pack: &Pack) -> Result<()> {
     let note = |text: String| say!("{} {text}", styled(YELLOW, "note"));
     for rule in pack.rules() {
-        for (kind, known) in rule.kinds.iter().filter_map(|found| Some((found, kind::nearly(found)?))) {
+        for (kind, known) in rule.kinds.iter().filter_map(|found| Some((found, kind::nearly(found, rule.service)?))) {
             note(format!("{}: {kind} is no event of Immuta's documentation; did you mean {known}?", rule.file))?;
         }
     }

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use immuta_watch::circumstances::Manual;
-use immuta_watch::event::{Event, Record};
+use immuta_watch::event::{Event, Record, Service};
 use immuta_watch::export::{Content, ExportReader, Limits};
 use immuta_watch::rules::{Comparison, Explanation, Pack, Rule, Step, Trace};
+use immuta_watch::webhook::{Notification, Receipt};
 use serde_json::json;
 
 use crate::arguments::ExplainRule;
@@ -19,11 +20,12 @@ pub(super) fn explain(arguments: &ExplainRule) -> Result<Exit> {
     let (pack, _) = pack::load(&arguments.pack)?;
     let Some(rule) = pack.rule(&arguments.rule) else { bail!("{}", no_such_rule(&pack, &arguments.rule)) };
     let Found { place, line, text } = find(arguments, rule)?;
+    let text = if rule.service == Service::Webhook { of_receipt(text) } else { text };
     let record = match Record::parse(&text) {
         Ok(record) => record,
         Err(reason) => bail!("{place} cannot be read as an event: {reason}"),
     };
-    let event = Event::of(&record);
+    let event = Event::of_service(&record, rule.service);
     let explanation = pack.explain(rule, &event, false);
     let matched = pack.matches(&event).into_iter().find(|matched| matched.rule.id == rule.id);
     if arguments.json {
@@ -53,6 +55,15 @@ pub(super) fn explain(arguments: &ExplainRule) -> Result<Exit> {
     }
     print_others(&pack, rule, &event, matched.is_some())?;
     Ok(Exit::Done)
+}
+
+/// The record that a kept notification makes; what is none is taken for a record.
+fn of_receipt(text: Vec<u8>) -> Vec<u8> {
+    let read = || {
+        let receipt = Receipt::read(&text).ok()?;
+        Some(Notification::read(&receipt.kind, &receipt.body()?, receipt.received).record.into_bytes())
+    };
+    read().unwrap_or(text)
 }
 
 /// The record that is asked about.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::Service;
 use super::json::Json;
 use crate::spelling::distance;
 
@@ -115,11 +116,11 @@ pub fn is_known(kind: &str) -> bool {
     KNOWN.contains(&kind)
 }
 
-/// The documented kind that a name is within two letters of, if it is not one itself: most likely a slip.
+/// The documented kind of a service that a name is within two letters of, if it is not one itself: most likely a slip.
 #[must_use]
-pub fn nearly(kind: &str) -> Option<&'static str> {
+pub fn nearly(kind: &str, service: Service) -> Option<&'static str> {
     const SLIP: usize = 2;
-    KNOWN.iter().copied().find(|known| (1..=SLIP).contains(&distance(kind, known)))
+    service.kinds().iter().copied().find(|known| (1..=SLIP).contains(&distance(kind, known)))
 }
 
 fn text_at<'r>(record: Json<'r>, path: &[&str]) -> Option<&'r str> {
@@ -137,9 +138,9 @@ mod tests {
 
     #[test]
     fn a_slip_is_told_from_a_kind_of_its_own() {
-        assert_eq!(nearly("DatasouceDeleted"), Some("DatasourceDeleted"));
-        assert_eq!(nearly("DatasourceDeleted"), None);
-        assert_eq!(nearly("LocalPolicyDeleted"), None);
+        assert_eq!(nearly("DatasouceDeleted", Service::Audit), Some("DatasourceDeleted"));
+        assert_eq!(nearly("DatasourceDeleted", Service::Audit), None);
+        assert_eq!(nearly("LocalPolicyDeleted", Service::Audit), None);
     }
 
     #[test]

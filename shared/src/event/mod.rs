@@ -10,10 +10,12 @@ pub mod kind;
 mod party;
 mod record;
 mod sensitivity;
+mod service;
 pub mod time;
 
 pub use fields::{Field, Fields};
-pub use json::{Json, View};
+pub use json::{DEEPEST, Json, View};
 pub use key::EventKey;
 pub use party::Party;
 pub use record::{Event, Record, Unreadable};
+pub use service::Service;

@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use super::fields::{Field, Fields};
 use super::json::{Document, Json};
 use super::key::EventKey;
-use super::{kind, time};
+use super::{Service, kind, time};
 use crate::export::Content;
 
 /// Why a line cannot be read as an event. The texts go into quarantine as they are.
@@ -95,6 +95,7 @@ fn without_line_number(error: &serde_json::Error) -> String {
 #[derive(Debug, Clone)]
 pub struct Event<'r> {
     record: &'r Record<'r>,
+    service: Service,
     kind: Cow<'r, str>,
     key: EventKey,
     time: Option<DateTime<Utc>>,
@@ -103,9 +104,15 @@ pub struct Event<'r> {
 }
 
 impl<'r> Event<'r> {
-    /// The view of a record.
+    /// The view of a record of an export.
     #[must_use]
     pub fn of(record: &'r Record<'r>) -> Self {
+        Self::of_service(record, Service::Audit)
+    }
+
+    /// The view of a record that came by this way.
+    #[must_use]
+    pub fn of_service(record: &'r Record<'r>, service: Service) -> Self {
         let json = record.json();
         let kind = kind::of(json).unwrap_or(Cow::Borrowed("")); // `Record::parse` lets none through without
         let received = time::read(json.get("receivedTimestamp"));
@@ -114,7 +121,8 @@ impl<'r> Event<'r> {
             key: EventKey::of(json),
             time: time::read(json.get("eventTimestamp")).or(received),
             received,
-            fields: Fields::derive(json, kind),
+            fields: Fields::derive(json, kind, service),
+            service,
             record,
         }
     }
@@ -123,6 +131,12 @@ impl<'r> Event<'r> {
     #[must_use]
     pub fn record(&self) -> &'r Record<'r> {
         self.record
+    }
+
+    /// By which way it came.
+    #[must_use]
+    pub fn service(&self) -> Service {
+        self.service
     }
 
     /// The event's name (`TagApplied`; `Query` for every query).
@@ -134,7 +148,7 @@ impl<'r> Event<'r> {
     /// Whether this is a query, on whatever platform.
     #[must_use]
     pub fn is_query(&self) -> bool {
-        self.kind == kind::QUERY
+        self.service == Service::Audit && self.kind == kind::QUERY
     }
 
     /// What makes two copies of the event the same.

@@ -12,10 +12,10 @@ use super::redaction;
 use super::rollup::{self, RollupKey};
 use super::{Counts, FoldMap};
 use crate::alerts::{AlertId, Approval, ApprovalKey, Contribution, Details, Finding};
-use crate::config::Configuration;
+use crate::config::{Configuration, QueryText};
 use crate::event::{Event, Record};
 use crate::export::{Compression, Ending, ExportReader, Limits, Source};
-use crate::rules::Pack;
+use crate::rules::{Match, Pack};
 
 /// What classifying depends on beside the export.
 #[derive(Debug, Clone, Copy)]
@@ -176,24 +176,22 @@ impl Findings {
             self.contributions.update(
                 &finding.alert_id(),
                 || Contribution::begin(&finding),
-                |contribution| {
-                    contribution.add(&finding, || {
-                        let kept = |approved| {
-                            let conditions = context.pack.conditions(matched.rule, event, approved);
-                            redaction::conditions(conditions, query_text)
-                        };
-                        let record = redaction::kept(event.record(), query_text).into_owned();
-                        let (mut conditions, mut unless_approved) = (kept(false), Vec::new());
-                        if matched.if_approved.is_some() {
-                            unless_approved = std::mem::replace(&mut conditions, kept(true));
-                            unless_approved.retain(|found| !conditions.contains(found));
-                        }
-                        let hands = context.pack.hands(matched.rule, event);
-                        Details { record, conditions, hands, unless_approved }
-                    })
-                },
+                |contribution| contribution.add(&finding, || details(context.pack, matched, event, query_text)),
             )?;
         }
         Ok(())
     }
+}
+
+/// What an example keeps of a match.
+pub(super) fn details(pack: &Pack, matched: &Match<'_>, event: &Event<'_>, query_text: QueryText) -> Details {
+    let kept = |approved| redaction::conditions(pack.conditions(matched.rule, event, approved), query_text);
+    let record = redaction::kept(event.record(), query_text).into_owned();
+    let (mut conditions, mut unless_approved) = (kept(false), Vec::new());
+    if matched.if_approved.is_some() {
+        unless_approved = std::mem::replace(&mut conditions, kept(true));
+        unless_approved.retain(|found| !conditions.contains(found));
+    }
+    let hands = pack.hands(matched.rule, event);
+    Details { record, conditions, hands, unless_approved }
 }

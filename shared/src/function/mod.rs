@@ -3,6 +3,7 @@
 mod desk;
 mod in_force;
 mod invocation;
+mod key_ring;
 mod log;
 mod outbox;
 mod settings;
@@ -11,6 +12,7 @@ pub mod telemetry;
 pub use desk::{Desk, tallied};
 pub use in_force::{InForce, InForceError, load};
 pub use invocation::{Invocation, milliseconds_since};
+pub use key_ring::{KeyRing, KeyRingError};
 pub use log::Log;
 pub use outbox::Delivered;
-pub use settings::{Settings, SettingsError};
+pub use settings::{Settings, SettingsError, WebhookKeys};

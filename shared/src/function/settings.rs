@@ -23,7 +23,16 @@ const QUEUE: &str = "IMMUTA_WATCH_QUEUE";
 /// The largest export, in bytes.
 const LARGEST_EXPORT: &str = "IMMUTA_WATCH_LARGEST_EXPORT";
 
-const KNOWN: [&str; 7] = [LAKE, EXPORTS, QUEUE, TOPIC, SLACK_URL_FROM, ZONE, LARGEST_EXPORT];
+/// Where the secret is kept that Immuta signs webhooks with.
+const WEBHOOK_SECRET_FROM: &str = "IMMUTA_WATCH_WEBHOOK_SECRET_FROM";
+/// Where the token is kept that stands in the path of webhooks.
+const WEBHOOK_TOKEN_FROM: &str = "IMMUTA_WATCH_WEBHOOK_TOKEN_FROM";
+
+const KNOWN: [&str; 9] =
+    [LAKE, EXPORTS, QUEUE, TOPIC, SLACK_URL_FROM, ZONE, LARGEST_EXPORT, WEBHOOK_SECRET_FROM, WEBHOOK_TOKEN_FROM];
+
+/// How a place of a secret begins.
+const PLACES: [&str; 2] = ["secretsmanager:", "ssm:"];
 
 /// The largest export for each MB of memory, in bytes: Lambda gives a function one core for each 1,769 MB, of which one
 /// reads 28,000 events a second (docs/benchmarks.md), and compressed exports have some 6,000 events a MiB. So an export
@@ -48,6 +57,17 @@ pub struct Settings {
     pub largest_export: u64,
     /// The destinations of the template, by name: `topic` and `slack`
     pub destinations: BTreeMap<String, Destination>,
+    /// Where the keys are kept that webhooks are verified by
+    pub webhook: WebhookKeys,
+}
+
+/// Where the keys are kept that webhooks are verified by: `secretsmanager:NAME` or `ssm:NAME`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WebhookKeys {
+    /// The secret that Immuta signs with
+    pub secret_from: Option<String>,
+    /// The token that stands in the path
+    pub token_from: Option<String>,
 }
 
 /// The settings cannot be used.
@@ -59,6 +79,11 @@ pub enum SettingsError {
     /// One that a task needs is not.
     #[error("{0} is not set; set it to {1}")]
     Needed(&'static str, &'static str),
+    /// There is nothing that webhooks could be verified by.
+    #[error(
+        "neither {WEBHOOK_SECRET_FROM} nor {WEBHOOK_TOKEN_FROM} is set; say where the secret of the webhooks is kept"
+    )]
+    NoWebhookKeys,
     /// One cannot be understood.
     #[error("{0}: {1}")]
     Wrong(&'static str, String),
@@ -99,6 +124,10 @@ impl Settings {
                 }
             },
             destinations: destinations(get(TOPIC), get(SLACK_URL_FROM), get(ZONE))?,
+            webhook: WebhookKeys {
+                secret_from: place(WEBHOOK_SECRET_FROM, get(WEBHOOK_SECRET_FROM))?,
+                token_from: place(WEBHOOK_TOKEN_FROM, get(WEBHOOK_TOKEN_FROM))?,
+            },
         })
     }
 
@@ -130,6 +159,17 @@ fn queue(text: &str) -> Result<String, SettingsError> {
     let reason =
         format!("{text} is no URL; a queue's looks like https://sqs.eu-west-1.amazonaws.com/123456789012/name");
     Err(SettingsError::Wrong(QUEUE, reason))
+}
+
+/// The place of a secret. Whatever else stands there may be the secret itself, which no message shows.
+fn place(name: &'static str, value: Option<&str>) -> Result<Option<String>, SettingsError> {
+    let Some(value) = value else { return Ok(None) };
+    let is_one = |scheme: &str| value.strip_prefix(scheme).is_some_and(|name| !name.trim().is_empty());
+    if PLACES.into_iter().any(is_one) {
+        return Ok(Some(value.to_owned()));
+    }
+    let reason = "write secretsmanager:NAME or ssm:NAME, never the secret itself";
+    Err(SettingsError::Wrong(name, reason.to_owned()))
 }
 
 fn destinations(
@@ -198,6 +238,13 @@ mod tests {
     }
 
     #[test]
+    fn the_keys_of_webhooks_are_named_by_their_places() {
+        assert_eq!(read(&[(LAKE, "s3://audit")]).unwrap().webhook, WebhookKeys::default());
+        let found = read(&[(LAKE, "s3://audit"), (WEBHOOK_SECRET_FROM, "ssm:/watch/webhook")]).unwrap().webhook;
+        assert_eq!((found.secret_from.as_deref(), found.token_from), (Some("ssm:/watch/webhook"), None));
+    }
+
+    #[test]
     fn what_is_wrong_is_said_by_name() {
         let said = |wrong: (&str, &str)| read(&[(LAKE, "s3://audit"), wrong]).unwrap_err().to_string();
         assert!(said((EXPORTS, "audit")).starts_with("IMMUTA_WATCH_EXPORTS: audit is no address"));
@@ -205,6 +252,8 @@ mod tests {
         assert!(said((LARGEST_EXPORT, "1 GB")).contains("1 GB is no number of bytes"));
         assert!(said((SLACK_URL_FROM, "https://hooks.slack.com/x")).contains("secretsmanager:NAME"));
         assert!(!said((SLACK_URL_FROM, "https://hooks.slack.com/x")).contains("hooks.slack.com"));
+        assert!(said((WEBHOOK_SECRET_FROM, "hush")).contains("secretsmanager:NAME"));
+        assert!(!said((WEBHOOK_TOKEN_FROM, "hush")).contains("hush"));
         assert!(said((TOPIC, "alerts")).contains("no ARN"));
         assert!(said((ZONE, "Berlin")).contains("no time zone Berlin"));
         assert!(said(("IMMUTA_WATCH_EXPORT", "x")).contains("did you mean IMMUTA_WATCH_EXPORTS?"));

@@ -57,11 +57,19 @@ pub enum Metric {
     DurationMilliseconds,
     /// The export's length as it lies in S3
     Bytes,
+    /// Notifications of webhooks that were verified
+    WebhooksReceived,
+    /// Requests that were refused
+    WebhooksRefused,
+    /// Notifications that came before
+    WebhooksRepeated,
+    /// From a notification until it was decided
+    DecisionMilliseconds,
 }
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Metric; 19] = [
+    pub const ALL: [Metric; 23] = [
         Metric::ExportsClassified,
         Metric::ExportsFailed,
         Metric::ExportsRefused,
@@ -81,6 +89,10 @@ impl Metric {
         Metric::LatenessSeconds,
         Metric::DurationMilliseconds,
         Metric::Bytes,
+        Metric::WebhooksReceived,
+        Metric::WebhooksRefused,
+        Metric::WebhooksRepeated,
+        Metric::DecisionMilliseconds,
     ];
 
     /// Its name in CloudWatch.
@@ -106,6 +118,10 @@ impl Metric {
             Metric::LatenessSeconds => "LatenessSeconds",
             Metric::DurationMilliseconds => "DurationMilliseconds",
             Metric::Bytes => "Bytes",
+            Metric::WebhooksReceived => "WebhooksReceived",
+            Metric::WebhooksRefused => "WebhooksRefused",
+            Metric::WebhooksRepeated => "WebhooksRepeated",
+            Metric::DecisionMilliseconds => "DecisionMilliseconds",
         }
     }
 
@@ -114,7 +130,7 @@ impl Metric {
     pub fn unit(self) -> &'static str {
         match self {
             Metric::LatenessSeconds | Metric::OldestPendingSeconds => "Seconds",
-            Metric::DurationMilliseconds => "Milliseconds",
+            Metric::DurationMilliseconds | Metric::DecisionMilliseconds => "Milliseconds",
             Metric::Bytes => "Bytes",
             _ => "Count",
         }
@@ -155,6 +171,14 @@ impl Metric {
             Metric::LatenessSeconds => "From the export's last event until it was classified",
             Metric::DurationMilliseconds => "How long the work took: on an export, or on a task of sweep",
             Metric::Bytes => "The export's length as it lies in S3",
+            Metric::WebhooksReceived => {
+                "Notifications of Immuta's webhooks that were verified and kept, repeats among them"
+            }
+            Metric::WebhooksRefused => {
+                "Requests to the webhooks' address that were refused: not signed, too large, and the like"
+            }
+            Metric::WebhooksRepeated => "Notifications that came before within ten minutes; they are not judged again",
+            Metric::DecisionMilliseconds => "From a notification until the decision about it was written",
         }
     }
 }

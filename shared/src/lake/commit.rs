@@ -27,6 +27,7 @@ use super::names;
 use super::store::{Condition, ETag, Store, StoreError, Written};
 use crate::RELEASE;
 use crate::alerts::Contribution;
+use crate::event::Service;
 use crate::export::{Ending, Source};
 use crate::findings::{Blob, ClassifyError, Context, Findings, classify};
 
@@ -285,14 +286,15 @@ impl<S: Store> Lake<'_, S> {
 
 impl Manifest {
     /// What tells the commits of an export apart.
-    fn made_from(&self) -> [&str; 4] {
+    pub(super) fn made_from(&self) -> [&str; 4] {
         [&self.etag, &self.pack, &self.configuration, &self.release]
     }
 
     /// A manifest of an export that yielded nothing.
-    fn nothing(source: &Source) -> Self {
+    pub(super) fn nothing(source: &Source) -> Self {
         Self {
             manifest_version: VERSION,
+            service: Service::Audit,
             source: source.id.clone(),
             uri: source.uri.clone(),
             etag: String::new(),

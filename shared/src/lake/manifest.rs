@@ -7,7 +7,7 @@ use super::at_once::{SMALL_FILES, at_once};
 use super::names;
 use super::store::{Store, StoreError};
 use crate::digest;
-use crate::event::time;
+use crate::event::{Service, time};
 use crate::export::{Compression, SourceId};
 use crate::findings::Counts;
 
@@ -19,6 +19,9 @@ pub(super) const VERSION: u32 = 1;
 pub struct Manifest {
     /// The version of this form
     pub manifest_version: u32,
+    /// Whether it is of an export or of a webhook's notification, which has contributions to alerts and nothing else
+    #[serde(skip_serializing_if = "is_default", default)]
+    pub service: Service,
     /// Names every file of the export
     pub source: SourceId,
     /// Where the export lies
@@ -66,6 +69,10 @@ pub struct CommittedFile {
     pub bytes: u64,
     /// SHA-256 of its content
     pub sha256: String,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Manifest {

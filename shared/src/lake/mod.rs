@@ -13,6 +13,7 @@ mod local_export;
 mod manifest;
 mod memory;
 pub mod names;
+mod notifications;
 mod outbox;
 pub mod packs;
 mod s3;
@@ -28,6 +29,7 @@ pub use directory::DirectoryStore;
 pub use local_export::LocalExport;
 pub use manifest::{CommittedFile, Manifest, dates, read_manifests};
 pub use memory::MemoryStore;
+pub use notifications::{DecideError, Judge, Kept, keep, undecided};
 pub use s3::{
     ExportPages, ListedObject, Listing, PassedOver, S3Address, S3AddressError, S3Export, S3Store, is_s3, list_exports,
     was_replaced,

@@ -31,6 +31,16 @@
 //! reconcile/missing.json                           exports that were put into the queue since they have no manifest
 //! ```
 //!
+//! What webhooks tell comes by itself, beside the exports:
+//!
+//! ```text
+//! webhooks/date=YYYY-MM-DD/<hash>-<HHMMSSmmm>.json           a notification as it was received, by the hash of its type and
+//!                                                           body; never changed
+//! webhooks/date=YYYY-MM-DD/<hash>-<HHMMSSmmm>.decision.json  what was decided about it
+//! ```
+//!
+//! One that contributes to an alert is a source like an export, with a manifest that names its files below `alerts/`.
+//!
 //! What lies below `packs/` comes from people: no manifest names it, and functions read it.
 //!
 //! ```text
@@ -67,6 +77,8 @@ pub const DELIVERIES: &str = "deliveries/";
 pub const RECONCILE: &str = "reconcile/";
 /// Which exports were put into the queue since they have no manifest.
 pub const MISSING: &str = "reconcile/missing.json";
+/// The folder of the notifications of webhooks.
+pub const WEBHOOKS: &str = "webhooks/";
 /// The folders of files that manifests name.
 pub const DATA: [&str; 5] = ["ledger/", "rollups/", ALERTS, APPROVALS, "quarantine/"];
 
@@ -86,7 +98,7 @@ pub fn is_plain(name: &str) -> bool {
 /// Whether a name lies in one of the lake's folders.
 #[must_use]
 pub fn is_in_a_folder(name: &str) -> bool {
-    let folders = [MANIFESTS, LEASES, OUTBOX, NOTICES, DELIVERIES, RECONCILE, PACKS];
+    let folders = [MANIFESTS, LEASES, OUTBOX, NOTICES, DELIVERIES, RECONCILE, WEBHOOKS, PACKS];
     folders.iter().chain(&DATA).any(|folder| name.starts_with(folder))
 }
 
@@ -188,6 +200,45 @@ pub fn late_day_of(name: &str) -> Option<NaiveDate> {
     date_of(name).filter(|day| name.starts_with(&late_deliveries_on(*day)))
 }
 
+/// How the time of day stands in the name of a receipt: to the millisecond, so that names sort by it.
+const TIME_OF_DAY: &str = "%H%M%S%3f";
+/// What the names of decisions end with.
+const DECISION: &str = ".decision.json";
+
+/// What the names of the receipts of a date begin with.
+#[must_use]
+pub fn receipts_of(date: NaiveDate) -> String {
+    format!("{WEBHOOKS}date={}/", date.format("%Y-%m-%d"))
+}
+
+/// A notification that was received at this time, by the hash of its type and body.
+#[must_use]
+pub fn receipt(hash: &str, received: DateTime<Utc>) -> String {
+    format!("{}{hash}-{}.json", receipts_of(received.date_naive()), received.format(TIME_OF_DAY))
+}
+
+/// When a notification was received, by the name of its receipt; none for the name of anything else, a decision among
+/// them.
+#[must_use]
+pub fn received_at(name: &str) -> Option<DateTime<Utc>> {
+    let stem = name.strip_prefix(WEBHOOKS)?.strip_suffix(".json")?;
+    let (_, time) = stem.rsplit('/').next()?.split_once('-')?;
+    let digits = |range: std::ops::Range<usize>| time.get(range)?.parse::<u32>().ok();
+    let time = match (time.len(), digits(0..2), digits(2..4), digits(4..6), digits(6..9)) {
+        (9, Some(hour), Some(minute), Some(second), Some(milli)) => {
+            chrono::NaiveTime::from_hms_milli_opt(hour, minute, second, milli)?
+        }
+        _ => return None,
+    };
+    Some(date_of(name)?.and_time(time).and_utc())
+}
+
+/// The decision about the notification with this receipt.
+#[must_use]
+pub fn decision(receipt: &str) -> String {
+    format!("{}{DECISION}", receipt.strip_suffix(".json").unwrap_or(receipt))
+}
+
 /// Whether a name is one that [`file()`] gives to a file of this source.
 #[must_use]
 pub fn is_of(name: &str, source: &SourceId) -> bool {
@@ -233,6 +284,11 @@ mod tests {
         let found = day.and_hms_opt(9, 30, 0).unwrap().and_utc();
         assert_eq!(late_deliveries_of(found, "high"), "deliveries/date=2026-11-02/late/09-high/");
         assert_eq!(late_day_of("deliveries/date=2026-11-02/late/09-high/chat.json"), Some(day));
+        let received = DateTime::parse_from_rfc3339("2026-11-02T23:04:05.006Z").unwrap().to_utc();
+        let name = receipt("5c0f", received);
+        assert_eq!(name, "webhooks/date=2026-11-02/5c0f-230405006.json");
+        assert_eq!(decision(&name), "webhooks/date=2026-11-02/5c0f-230405006.decision.json");
+        assert_eq!((received_at(&name), received_at(&decision(&name))), (Some(received), None));
         assert_eq!(late_day_of("deliveries/date=2026-11-02/late-night/0000/chat.json"), None);
         assert_eq!(
             file(Area::Alerts, NaiveDate::from_ymd_opt(1, 1, 1), &source),

@@ -17,6 +17,7 @@ use super::manifest::{CommittedFile, Manifest, read_manifests};
 use super::names;
 use super::store::{Store, StoreError};
 use crate::digest;
+use crate::event::Service;
 use crate::export::Limits;
 use crate::findings::ledger::Ledger;
 use crate::findings::quarantine::Quarantined;
@@ -90,8 +91,9 @@ pub async fn verify<E: OpenExport>(
             Ok(manifest) => {
                 named.extend(manifest.file_names());
                 uris.insert(manifest.uri.clone());
+                let is_export = manifest.service == Service::Audit;
                 let export = expected.iter().find(|export| export.source().uri == manifest.uri);
-                let sought = if export.is_none() { find(&manifest.uri) } else { None };
+                let sought = if export.is_none() && is_export { find(&manifest.uri) } else { None };
                 check_manifest(store, &name, &manifest, export.or(sought.as_ref()), limits, &mut found).await?;
                 found.counts += manifest.counts;
             }
@@ -169,6 +171,13 @@ async fn check_manifest<E: OpenExport>(
         found.problem(name, "the first or last event that it names is not that of its rows");
     }
     match export {
+        // A notification has no lines to count. It is kept in the lake itself, and never removed.
+        _ if manifest.service == Service::Webhook => {
+            let receipt = manifest.uri.rfind(names::WEBHOOKS).map(|at| &manifest.uri[at..]).unwrap_or_default();
+            if names::received_at(receipt).is_none() || store.get(receipt).await?.is_none() {
+                found.problem(name, format!("the notification {} that it is about is missing", manifest.uri));
+            }
+        }
         None => found.exports_absent += 1,
         Some(export) => check_export(name, manifest, export, limits, &held.lines, found).await,
     }

@@ -16,7 +16,7 @@ mod notice;
 mod open_book;
 pub mod render;
 mod round;
-mod senders;
+pub(crate) mod senders;
 
 pub use announcement::{Announcement, Announcer, Candidate, Commit, Late, RuleWindow, Settled, Surplus};
 pub use book::{Book, Claim, Delivery, Folded, Item, State};

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::lateness::{Histogram, Lateness};
 use crate::circumstances::{Circumstance, Manual};
-use crate::event::{Event, EventKey, Field, Unreadable, fields, kind};
+use crate::event::{Event, EventKey, Field, Service, Unreadable, fields, kind};
 use crate::rules::{Pack, Rule};
 
 /// What was seen in exports.
@@ -231,10 +231,11 @@ impl Inspection {
     }
 
     /// Rules that cannot see what they are about in this data: none of their kinds occurs, or a field that they read
-    /// was never found where they look.
+    /// was never found where they look. Rules about webhooks have nothing to see in exports, and are left out.
     #[must_use]
     pub fn blind_rules<'p>(&self, pack: &'p Pack) -> Vec<BlindRule<'p>> {
-        pack.rules().iter().filter_map(|rule| Some(BlindRule { rule, why: self.why_blind(rule)? })).collect()
+        let about_exports = pack.rules().iter().filter(|rule| rule.service == Service::Audit);
+        about_exports.filter_map(|rule| Some(BlindRule { rule, why: self.why_blind(rule)? })).collect()
     }
 
     fn why_blind(&self, rule: &Rule) -> Option<String> {

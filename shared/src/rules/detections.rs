@@ -4,7 +4,7 @@
 use rsigma_parser::{ConditionExpr, Detection, Detections, SigmaValue};
 
 use crate::circumstances::Circumstance;
-use crate::event::{Field, kind};
+use crate::event::Field;
 
 /// Puts comparisons with the kind behind the others of their selection. Of several that would do, the engine finds rules
 /// by the first, and most rules of a large pack are about the same few kinds.
@@ -112,10 +112,4 @@ pub(super) fn collect_fields(detections: &Detections, names: &mut Vec<String>, k
     names.dedup();
     kinds.sort();
     kinds.dedup();
-    // Kinds are compared without regard to case; reports use the spelling of Immuta's documentation.
-    for found in kinds {
-        if let Some(known) = kind::KNOWN.iter().find(|known| known.eq_ignore_ascii_case(found)) {
-            (*known).clone_into(found);
-        }
-    }
 }

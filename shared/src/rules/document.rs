@@ -6,6 +6,7 @@ use serde_saphyr::Spanned;
 
 use super::error::Reporter;
 use super::settings::WatchAttribute;
+use crate::event::Service;
 
 /// A document of a file, with the line of the file that it begins on.
 #[derive(Debug, Clone, Copy)]
@@ -107,9 +108,8 @@ pub(super) struct LogSource {
     _definition: Option<String>,
 }
 
-/// The product and service of audit records in `logsource`.
-const PRODUCT: &str = "immuta";
-const SERVICE: &str = "audit";
+/// The product in every `logsource`; its services are those of [`Service`].
+pub(super) const PRODUCT: &str = "immuta";
 
 impl Document {
     /// Reads one document, reporting what is wrong with its form.
@@ -131,19 +131,20 @@ impl Document {
         Some(document)
     }
 
-    /// Reports a rule whose log source is none that events come from.
-    pub(super) fn check_log_source(&self, report: &mut Reporter<'_>) {
-        let expected = format!("write `product: {PRODUCT}` and `service: {SERVICE}`");
-        match &self.logsource {
-            None => report.at(1, format!("there is no logsource; {expected}")),
-            Some(source) => {
-                let (product, service) = (source.value.product.as_deref(), source.value.service.as_deref());
-                if product != Some(PRODUCT) || service != Some(SERVICE) {
-                    let line = source.referenced.line();
-                    report.at(line, format!("no event comes from this logsource; {expected}"));
-                }
-            }
+    /// The service that the document is about. Reports a log source that no event comes from.
+    pub(super) fn checked_service(&self, report: &mut Reporter<'_>) -> Option<Service> {
+        let services = Service::ALL.map(|service| format!("`service: {}`", service.as_str())).join(" or ");
+        let expected = format!("write `product: {PRODUCT}` and {services}");
+        let Some(source) = &self.logsource else {
+            report.at(1, format!("there is no logsource; {expected}"));
+            return None;
+        };
+        let is_ours = source.value.product.as_deref() == Some(PRODUCT);
+        let service = source.value.service.as_deref().and_then(Service::named).filter(|_| is_ours);
+        if service.is_none() {
+            report.at(source.referenced.line(), format!("no event comes from this logsource; {expected}"));
         }
+        service
     }
 }
 

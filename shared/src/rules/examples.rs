@@ -134,8 +134,9 @@ impl Pack {
                 return result;
             }
         };
+        let event = Event::of_service(&record, rule.service);
         let (matched, others): (Vec<_>, Vec<_>) =
-            self.matches(&Event::of(&record)).into_iter().partition(|matched| matched.rule.id == rule.id);
+            self.matches(&event).into_iter().partition(|matched| matched.rule.id == rule.id);
         let matched = matched.first();
         if let Some(matched) = matched.filter(|_| example.is_positive()) {
             result.also = others.iter().map(|other| other.rule.name.clone()).collect();

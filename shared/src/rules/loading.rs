@@ -7,7 +7,7 @@ use rsigma_parser::{FilterRuleTarget, SigmaCollection, SigmaRule, parse_sigma_ya
 use serde_json::{Value, json};
 
 use super::detections::{collect_fields, collect_words, kind_last, only_asks_for_true};
-use super::document::{Document, Part, Status};
+use super::document::{Document, PRODUCT, Part, Status};
 use super::error::{Reporter, RuleError};
 use super::examples::Example;
 use super::folder::PackFile;
@@ -17,6 +17,7 @@ use super::settings::{Raise, RaiseAttribute};
 use super::strictness;
 use super::vocabulary::{Level, Route};
 use crate::circumstances::{Circumstance, ManualLists};
+use crate::event::Service;
 
 /// What has been read so far.
 pub(super) struct Loading<'l> {
@@ -51,7 +52,7 @@ impl<'l> Loading<'l> {
     }
 
     fn rule(&mut self, file: &PackFile, document: &Document, part: Part<'_>, report: &mut Reporter<'_>) {
-        document.check_log_source(report);
+        let Some(service) = document.checked_service(report) else { return };
         let Some(detection) = &document.detection else {
             return report.at(1, "there is no detection");
         };
@@ -82,15 +83,19 @@ impl<'l> Loading<'l> {
         if let Some(version) = &document.sigma_version {
             report.near("sigma-version", "title:", format!("sigma-version {version} is not supported; leave it out"));
         }
-        let Some((mut sigma, uses)) = self.checked(&detection.value, detection_line, report) else { return };
+        let Some((mut sigma, uses)) = self.checked(&detection.value, service, detection_line, report) else { return };
         kind_last(&mut sigma.detection);
         (sigma.title, sigma.id) = (document.title.value.clone(), Some(id.clone()));
-        let raises: Vec<CompiledRaise> =
-            watch.raise.iter().filter_map(|entry| self.raise(entry, (level.value, watch.route), report)).collect();
+        let raises: Vec<CompiledRaise> = {
+            let base = (level.value, watch.route);
+            watch.raise.iter().filter_map(|entry| self.raise(entry, base, service, report)).collect()
+        };
         let (Some(window), true) = (window, report.is_clean()) else { return };
         let mut fields = Vec::new();
         let mut kinds = Vec::new();
         collect_fields(&sigma.detection, &mut fields, &mut kinds);
+        // Kinds are compared without regard to case; reports use the spelling of Immuta's documentation.
+        let kinds = kinds.iter().map(|kind| service.spelled(kind).to_owned()).collect();
         refuse_manual(&fields, detection_line, report);
         if !report.is_clean() {
             return;
@@ -104,6 +109,7 @@ impl<'l> Loading<'l> {
         self.sigma.rules.push(sigma);
         self.rules.push(Rule {
             id,
+            service,
             name: name.to_owned(),
             file: file.path.clone(),
             title: document.title.value.clone(),
@@ -126,7 +132,13 @@ impl<'l> Loading<'l> {
         });
     }
 
-    fn raise(&self, entry: &RaiseAttribute, base: (Level, Route), report: &mut Reporter<'_>) -> Option<CompiledRaise> {
+    fn raise(
+        &self,
+        entry: &RaiseAttribute,
+        base: (Level, Route),
+        service: Service,
+        report: &mut Reporter<'_>,
+    ) -> Option<CompiledRaise> {
         let line = entry.when.referenced.line();
         if entry.level.is_none_or(|level| level <= base.0) && entry.route.is_none_or(|route| route <= base.1) {
             report.at(line, "this entry raises nothing: neither its level nor its route is above the rule's");
@@ -139,7 +151,7 @@ impl<'l> Loading<'l> {
             Some(_) => when.clone(),
             None => json!({ "when": when, "condition": "when" }),
         };
-        let (rule, lists) = self.checked(&detection, line, report)?;
+        let (rule, lists) = self.checked(&detection, service, line, report)?;
         let condition = compile_rule(&rule).ok()?; // `checked` compiled it once and reported what was wrong
         let mut fields = Vec::new();
         collect_fields(&rule.detection, &mut fields, &mut Vec::new());
@@ -163,14 +175,19 @@ impl<'l> Loading<'l> {
     ///
     /// It goes to the Sigma parser as JSON, which is YAML: so the file is read once, by one reader, and a word such as
     /// `yes` means the same everywhere.
-    fn checked(&self, detection: &Value, line: u64, report: &mut Reporter<'_>) -> Option<(SigmaRule, ListUses)> {
+    fn checked(
+        &self,
+        detection: &Value,
+        service: Service,
+        line: u64,
+        report: &mut Reporter<'_>,
+    ) -> Option<(SigmaRule, ListUses)> {
         let form = strictness::check_form(detection);
         if !form.is_empty() {
             report_all(form, line, report);
             return None;
         }
-        let logsource = json!({ "product": "immuta", "service": "audit" });
-        let document = json!({ "title": "-", "logsource": logsource, "detection": detection });
+        let document = json!({ "title": "-", "logsource": log_source(service), "detection": detection });
         let mut rule = parse_one(&document.to_string(), line, report)?;
         let conditions = strictness::check_conditions(&rule.detection);
         if !conditions.is_empty() {
@@ -194,7 +211,7 @@ impl<'l> Loading<'l> {
     }
 
     fn filter(&mut self, file: &PackFile, document: &Document, part: Part<'_>, report: &mut Reporter<'_>) {
-        document.check_log_source(report);
+        let Some(service) = document.checked_service(report) else { return };
         let Some(filter) = &document.filter else { return };
         let line = filter.referenced.line();
         if document.detection.is_some() || document.watch.is_some() || document.level.is_some() {
@@ -216,12 +233,12 @@ impl<'l> Loading<'l> {
                 );
             }
         };
-        let Some((rule, lists)) = self.checked(&without_rules(&filter.value), line, report) else { return };
+        let Some((rule, lists)) = self.checked(&without_rules(&filter.value), service, line, report) else { return };
         let mut fields = Vec::new();
         collect_fields(&rule.detection, &mut fields, &mut Vec::new());
         refuse_manual(&fields, line, report);
-        let text =
-            json!({ "title": document.title.value, "filter": { "rules": "any", "a": {"b": "c"}, "condition": "a" } });
+        let section = json!({ "rules": "any", "a": {"b": "c"}, "condition": "a" });
+        let text = json!({ "title": document.title.value, "logsource": log_source(service), "filter": section });
         let parsed = parse_sigma_yaml(&text.to_string()).ok().and_then(|mut parsed| parsed.filters.pop());
         if let Some(mut parsed) = parsed.filter(|_| report.is_clean()) {
             parsed.rules = rules;
@@ -229,7 +246,7 @@ impl<'l> Loading<'l> {
             let words = collect_words(&parsed.detection);
             let (title, file, line) = (parsed.title.clone(), file.path.clone(), part.first_line + line - 1);
             self.sigma.filters.push(parsed);
-            self.filters.push(Filter { title, file, line, lists, words });
+            self.filters.push(Filter { title, service, file, line, lists, words });
         }
     }
 
@@ -249,17 +266,28 @@ impl<'l> Loading<'l> {
         if !self.errors.is_empty() {
             return;
         }
-        for (filter, Filter { file, line, .. }) in self.sigma.filters.iter().zip(&self.filters) {
+        for (filter, Filter { file, line, service, .. }) in self.sigma.filters.iter().zip(&self.filters) {
             let FilterRuleTarget::Specific(targets) = &filter.rules else { continue };
+            let (title, service) = (&filter.title, *service);
             for target in targets {
-                if !self.rules.iter().any(|rule| rule.id == *target || rule.title == *target) {
-                    let message =
-                        format!("the filter {:?} is about {target:?}, which no rule has for id or title", filter.title);
-                    self.errors.push(RuleError { file: file.clone(), line: Some(*line), message });
-                }
+                let mut named = self.rules.iter().filter(|rule| rule.id == *target || rule.title == *target).peekable();
+                let message = if named.peek().is_none() {
+                    format!("the filter {title:?} is about {target:?}, which no rule has for id or title")
+                } else if named.all(|rule| rule.service != service) {
+                    let service = service.as_str();
+                    format!("the filter {title:?} is about {target:?}, which is no rule of its service, {service}")
+                } else {
+                    continue;
+                };
+                self.errors.push(RuleError { file: file.clone(), line: Some(*line), message });
             }
         }
     }
+}
+
+/// The `logsource` of what is about a service; the engine applies a filter to the rules of its own.
+fn log_source(service: Service) -> Value {
+    json!({ "product": PRODUCT, "service": service.as_str() })
 }
 
 /// Whether a change was done by hand may depend on other exports, and whether a rule matches must not.

@@ -39,7 +39,7 @@ pub struct Outcome<'p> {
 }
 
 impl Pack {
-    /// The rules that hold for an event, in the order of their files.
+    /// The rules that hold for an event, in the order of their files: those of its service.
     #[must_use]
     pub fn matches(&self, event: &Event<'_>) -> Vec<Match<'_>> {
         let circumstances = self.installation.circumstances(event);
@@ -49,6 +49,7 @@ impl Pack {
             .evaluate(&view)
             .iter()
             .filter_map(|result| self.by_id.get(result.header.rule_id.as_deref()?).copied())
+            .filter(|index| self.rules[*index].service == event.service())
             .collect();
         found.sort_unstable();
         found.into_iter().map(|index| self.rules[index].matched(event, &circumstances)).collect()

@@ -17,11 +17,14 @@ use super::vocabulary::{Level, Question, Route};
 use crate::circumstances::{Circumstance, Installation, ManualLists};
 use crate::config::Configuration;
 use crate::digest;
+use crate::event::Service;
 
 /// A rule, ready to match.
 pub struct Rule {
     /// The UUID of the Sigma document.
     pub id: String,
+    /// Whether it is about events of the audit log or of webhooks; others it does not see.
+    pub service: Service,
     /// The file's name without its ending, for people.
     pub name: String,
     /// The file, relative to the pack's folder.
@@ -91,6 +94,7 @@ impl Rule {
 #[derive(Debug)]
 pub(super) struct Filter {
     pub(super) title: String,
+    pub(super) service: Service,
     /// The file, relative to the pack's folder
     pub(super) file: String,
     /// Where its section begins in the file

@@ -13,7 +13,7 @@ use std::collections::HashSet;
 use self::table::{Candidates, NO_KIND, Place, TABLE, starts_with_one};
 use super::json::{Json, View};
 use super::party::Party;
-use super::sensitivity;
+use super::{Service, sensitivity};
 
 /// A derived field. The discriminant is its row in [`TABLE`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -135,10 +135,10 @@ pub struct Fields<'r> {
 
 impl<'r> Fields<'r> {
     /// Looks every field up in its candidate places.
-    pub(super) fn derive(record: Json<'r>, kind: Cow<'r, str>) -> Self {
+    pub(super) fn derive(record: Json<'r>, kind: Cow<'r, str>, service: Service) -> Self {
         let mut fields = Fields { values: Vec::with_capacity(24), ranges: [(0, 0); COUNT], places: [None; COUNT] };
-        let source = Source { record, payload: record.get("auditPayload"), kind };
-        let is_query = source.kind == super::kind::QUERY;
+        let source = Source { record, payload: record.get("auditPayload"), kind, service };
+        let is_query = service == Service::Audit && source.kind == super::kind::QUERY;
         for row in TABLE.iter().filter(|row| !is_query || row.field.is_looked_for_in_queries()) {
             fields.row(row, &source);
         }
@@ -192,6 +192,7 @@ struct Source<'r> {
     record: Json<'r>,
     payload: Option<Json<'r>>,
     kind: Cow<'r, str>,
+    service: Service,
 }
 
 impl<'r> Source<'r> {
@@ -213,6 +214,12 @@ impl<'r> Source<'r> {
             }
             Place::PayloadOf(kinds, path) => {
                 if let Some(payload) = self.payload.filter(|_| starts_with_one(&self.kind, kinds)) {
+                    payload.each_at(path, &mut take);
+                }
+            }
+            Place::Notification(kinds, path) => {
+                let is_one = self.service == Service::Webhook && starts_with_one(&self.kind, kinds);
+                if let Some(payload) = self.payload.filter(|_| is_one) {
                     payload.each_at(path, &mut take);
                 }
             }

@@ -15,6 +15,8 @@ pub(super) enum Place {
     Payload(&'static [&'static str]),
     /// Below `auditPayload`, for kinds that start with one of the words only: keys too general for every event
     PayloadOf(&'static [&'static str], &'static [&'static str]),
+    /// Below `auditPayload` of a webhook's notification, for types that start with one of the words only
+    Notification(&'static [&'static str], &'static [&'static str]),
     /// An entry of `targets[]` whose `type` is one of these
     Target(&'static [&'static str]),
     /// An entry of `relatedResources[]` whose `type` is one of these
@@ -44,7 +46,9 @@ pub(super) struct Candidates {
     pub(super) normalise: fn(&str) -> Cow<'_, str>,
 }
 
-use Place::{ActorIsSubject, Always, BelowRelated, BelowTarget, Payload, PayloadOf, Record, Related, Target};
+use Place::{
+    ActorIsSubject, Always, BelowRelated, BelowTarget, Notification, Payload, PayloadOf, Record, Related, Target,
+};
 
 const USERS: &[&str] = &["USER", "PROFILE", "SERVICE_ACCOUNT"];
 const GROUPS: &[&str] = &["GROUP", "USER_GROUP"];
@@ -55,6 +59,9 @@ pub(in crate::event) const DATA_SOURCES: &[&str] = &["DATASOURCE", "DATA_SOURCE"
 const COLUMNS: &[&str] = &["COLUMN", "DATASOURCE_COLUMN"];
 const TAGGED: &[&str] = &["COLUMN", "DATASOURCE_COLUMN", "DATASOURCE", "DATA_SOURCE", "TABLE", "VIEW"];
 const POLICIES: &[&str] = &["POLICY", "GLOBAL_POLICY", "LOCAL_POLICY"];
+
+/// Every type of notification.
+const ANY: &[&str] = &[""];
 
 /// Of fields that no kind is bound to say.
 pub(super) const NO_KIND: &[&str] = &["(none)"];
@@ -109,6 +116,11 @@ pub(super) static TABLE: &[Candidates] = &[
             Payload(&["group"]),
             Related(USERS_AND_GROUPS),
             PayloadOf(&["User"], &["name"]),
+            Notification(ANY, &["profile"]),
+            Notification(ANY, &["profileName"]),
+            Notification(ANY, &["userid"]),
+            Notification(ANY, &["email"]),
+            Notification(&["user"], &["name"]),
         ],
         every_place: false,
         normalise: as_it_is,
@@ -124,6 +136,7 @@ pub(super) static TABLE: &[Candidates] = &[
             Payload(&["groups"]),
             Related(GROUPS),
             PayloadOf(&["Group"], &["name"]),
+            Notification(&["group"], &["name"]),
         ],
         every_place: false,
         normalise: as_it_is,
@@ -143,6 +156,9 @@ pub(super) static TABLE: &[Candidates] = &[
             Payload(&["datasources"]),
             Related(DATA_SOURCES),
             PayloadOf(&["Datasource"], &["name"]),
+            Notification(ANY, &["model"]),
+            Notification(ANY, &["modelName"]),
+            Notification(&["model"], &["name"]),
         ],
         every_place: false,
         normalise: as_it_is,
@@ -175,6 +191,8 @@ pub(super) static TABLE: &[Candidates] = &[
             Related(&["PERMISSION"]),
             Target(&["PERMISSION"]),
             PayloadOf(&["Permission"], &["name"]),
+            Notification(&["permissions", "collectionPermission"], &["added"]),
+            Notification(&["permissions", "collectionPermission"], &["removed"]),
         ],
         every_place: false,
         normalise: as_it_is,
@@ -190,6 +208,7 @@ pub(super) static TABLE: &[Candidates] = &[
             Related(&["ATTRIBUTE"]),
             Target(&["ATTRIBUTE"]),
             PayloadOf(&["Attribute"], &["name"]),
+            Notification(&["attribute"], &["name"]),
         ],
         every_place: false,
         normalise: as_it_is,
@@ -207,6 +226,7 @@ pub(super) static TABLE: &[Candidates] = &[
             Related(&["TAG"]),
             Target(&["TAG"]),
             PayloadOf(&["Tag"], &["name"]),
+            Notification(&["tag"], &["name"]),
         ],
         every_place: false,
         normalise: dotted,
@@ -223,6 +243,7 @@ pub(super) static TABLE: &[Candidates] = &[
             Target(POLICIES),
             Related(POLICIES),
             PayloadOf(&["GlobalPolicy", "LocalPolicy"], &["name"]),
+            Notification(&["globalPolicy", "policy"], &["name"]),
         ],
         every_place: false,
         normalise: as_it_is,
@@ -237,6 +258,9 @@ pub(super) static TABLE: &[Candidates] = &[
             Target(&["DOMAIN"]),
             Related(&["DOMAIN"]),
             PayloadOf(&["Domain"], &["name"]),
+            Notification(ANY, &["collection"]),
+            Notification(ANY, &["collectionName"]),
+            Notification(&["collection"], &["name"]),
         ],
         every_place: false,
         normalise: as_it_is,
@@ -380,6 +404,10 @@ impl Place {
             Record(path) => path.join("."),
             Payload(path) => format!("auditPayload.{}", path.join(".")),
             PayloadOf(kinds, path) => format!("auditPayload.{} of {}*", path.join("."), kinds.join("*, ")),
+            Notification(ANY, path) => format!("auditPayload.{} of a webhook", path.join(".")),
+            Notification(kinds, path) => {
+                format!("auditPayload.{} of a webhook {}*", path.join("."), kinds.join("*, "))
+            }
             Target(types) => format!("targets[] of type {}", types.join(", ")),
             Related(types) => format!("relatedResources[] of type {}", types.join(", ")),
             BelowTarget(types, path) => format!("{} of targets[] of type {}", path.join("."), types.join(", ")),

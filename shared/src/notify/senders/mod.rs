@@ -1,13 +1,13 @@
 //! Handing messages over: to Slack, to SNS and to anything that takes JSON over HTTP. One attempt, in a bounded time.
 
 mod http;
-mod secrets;
+pub(crate) mod secrets;
 mod slack;
 mod sns;
 mod webhook;
 
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 
 use aws_config::SdkConfig;
 

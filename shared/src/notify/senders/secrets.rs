@@ -23,11 +23,11 @@ const ATTEMPTS: u32 = 2;
 
 /// A secret text, which no log shows.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Secret(String);
+pub(crate) struct Secret(String);
 
 impl Secret {
     /// The text itself, for its one use.
-    pub(super) fn expose(&self) -> &str {
+    pub(crate) fn expose(&self) -> &str {
         &self.0
     }
 }
@@ -40,7 +40,9 @@ impl fmt::Debug for Secret {
 
 /// What is wanted of a secret that is a JSON object.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Wanted {
+pub(crate) enum Wanted {
+    /// All of it, as it is kept
+    Whole,
     /// Its `url`
     Url,
     /// Its `secret`
@@ -49,7 +51,7 @@ pub(super) enum Wanted {
 
 /// A secret could not be had. Says where it should be, never what it is.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub(super) enum SecretError {
+pub(crate) enum SecretError {
     #[error("{0} is no place of a secret; write secretsmanager:NAME or ssm:NAME")]
     NoPlace(String),
     #[error("{place} cannot be read: {reason}")]
@@ -61,7 +63,7 @@ pub(super) enum SecretError {
 }
 
 /// Reads secrets and keeps them.
-pub(super) struct Secrets {
+pub(crate) struct Secrets {
     manager: aws_sdk_secretsmanager::Client,
     parameters: aws_sdk_ssm::Client,
     kept: Mutex<HashMap<String, (Instant, Secret)>>,
@@ -74,7 +76,7 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    pub(super) fn new(settings: &SdkConfig) -> Self {
+    pub(crate) fn new(settings: &SdkConfig) -> Self {
         let times = TimeoutConfig::builder().operation_timeout(READING).connect_timeout(super::http::CONNECT).build();
         let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS);
         let settings = settings.to_builder().timeout_config(times).retry_config(retries).build();
@@ -86,7 +88,7 @@ impl Secrets {
     }
 
     /// The secret at a place, as it was at most [`KEPT`] ago.
-    pub(super) async fn get(&self, place: &str, wanted: Wanted) -> Result<Secret, SecretError> {
+    pub(crate) async fn get(&self, place: &str, wanted: Wanted) -> Result<Secret, SecretError> {
         // Held while reading, so that several destinations that wait for one secret read it once.
         let mut kept = self.kept.lock().await;
         if let Some((read, secret)) = kept.get(place)
@@ -100,7 +102,7 @@ impl Secrets {
     }
 
     /// Has a secret read anew when it is needed next: a destination did not take it.
-    pub(super) async fn forget(&self, place: &str) {
+    pub(crate) async fn forget(&self, place: &str) {
         self.kept.lock().await.remove(place);
     }
 
@@ -128,11 +130,12 @@ fn reason<E: ProvideErrorMetadata>(error: &E) -> String {
 /// The text itself, or the part of it that is wanted, where it is a JSON object.
 fn part(place: &str, secret: &Secret, wanted: Wanted) -> Result<Secret, SecretError> {
     let text = secret.0.trim();
-    let Ok(serde_json::Value::Object(object)) = serde_json::from_str(text) else { return Ok(Secret(text.to_owned())) };
     let wanted = match wanted {
+        Wanted::Whole => return Ok(Secret(text.to_owned())),
         Wanted::Url => "url",
         Wanted::Secret => "secret",
     };
+    let Ok(serde_json::Value::Object(object)) = serde_json::from_str(text) else { return Ok(Secret(text.to_owned())) };
     let found = object.get(wanted).and_then(serde_json::Value::as_str).map(str::trim).filter(|text| !text.is_empty());
     found.map(|text| Secret(text.to_owned())).ok_or_else(|| SecretError::Lacks { place: place.to_owned(), wanted })
 }

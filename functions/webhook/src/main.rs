@@ -1,0 +1,38 @@
+//! The function `webhook`: Immuta tells of a change; within seconds it is kept, judged, and told to whom it concerns.
+
+mod receiver;
+
+use std::sync::Arc;
+
+use immuta_watch::aws;
+use immuta_watch::function::telemetry::{Line, Severity};
+use immuta_watch::function::{Log, Settings, SettingsError};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+
+use receiver::Receiver;
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    lambda_runtime::tracing::init_default_subscriber();
+    let settings = match Settings::read(std::env::vars()).and_then(with_keys) {
+        Ok(settings) => settings,
+        Err(error) => {
+            let line = Line::new(Severity::Error, "The function cannot start.").with("reason", error.to_string());
+            Log::new("webhook").write(&line);
+            return Err(error.into());
+        }
+    };
+    let receiver = Arc::new(Receiver::new(settings, &aws::settings().await));
+    receiver.prepare().await;
+    lambda_runtime::run(service_fn(|event: LambdaEvent<_>| receiver::answer(Arc::clone(&receiver), event))).await
+}
+
+/// Without anything to verify by, whoever knew the address could speak for Immuta.
+fn with_keys(settings: Settings) -> Result<Settings, SettingsError> {
+    let keys = &settings.webhook;
+    if keys.secret_from.is_none() && keys.token_from.is_none() {
+        Err(SettingsError::NoWebhookKeys)
+    } else {
+        Ok(settings)
+    }
+}

@@ -1,0 +1,241 @@
+//! The notifications of webhooks in the lake: kept as they came, decided by a pack, with what they contribute to alerts.
+//!
+//! 1. Keep the notification under a name of its own. From here on nothing is lost.
+//! 2. Look whether the same was received shortly before; then it is not judged again.
+//! 3. Judge it.
+//! 4. If a rule holds: write the contributions to alerts, what there is to tell, and last the manifest, as for an export.
+//! 5. Write the decision. What has none is decided by whoever finds it ([`undecided`]).
+//!
+//! All names come from the notification, so deciding twice is deciding once. There is no lease: a function has long ended
+//! before anybody looks for what it left undecided.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+
+use super::commit::Announce;
+use super::manifest::{CommittedFile, Manifest};
+use super::names;
+use super::store::{Condition, Store, StoreError, Written};
+use crate::RELEASE;
+use crate::alerts::{AlertId, Contribution};
+use crate::config::Configuration;
+use crate::digest;
+use crate::event::{Event, Record, Service, Unreadable};
+use crate::export::Source;
+use crate::findings::{Area, Blob, contributions};
+use crate::notify::Announcer;
+use crate::rules::Pack;
+use crate::webhook::{
+    DECISION_VERSION, Decided, Decision, Notification, Outcome, Receipt, ReceiptError, SAME_WITHIN, repeat_of,
+};
+
+/// So many of one notification are told apart in one millisecond: each gets the next that is free.
+const IN_A_MILLISECOND: usize = 20;
+
+/// A notification that is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Its name in the lake
+    pub name: String,
+    /// What is kept
+    pub receipt: Receipt,
+}
+
+/// A notification was kept, and could not be decided. Trying again is safe.
+#[derive(Debug, thiserror::Error)]
+pub enum DecideError {
+    /// The lake failed.
+    #[error("the lake failed: {0}")]
+    Store(#[from] StoreError),
+    /// What was kept cannot be read.
+    #[error("{0}: {1}")]
+    Receipt(String, #[source] ReceiptError),
+    /// It makes no record, against all expectation.
+    #[error("{0}: it makes no record: {1}")]
+    Record(String, #[source] Unreadable),
+}
+
+/// Keeps a body that was verified, under a name of its own.
+///
+/// # Errors
+/// Those of the store: then it is not known whether it was kept.
+pub async fn keep(store: &impl Store, kind: &str, body: &[u8], received: DateTime<Utc>) -> Result<Kept, StoreError> {
+    let mut receipt = Receipt::new(kind, body, received);
+    let hash = receipt.hash();
+    for _ in 0..IN_A_MILLISECOND {
+        let name = names::receipt(&hash, receipt.received);
+        match store.put_if(&name, receipt.encode(), Condition::Absent).await? {
+            Written::Done(_) => return Ok(Kept { name, receipt }),
+            Written::Conflict => receipt.received += TimeDelta::milliseconds(1),
+        }
+    }
+    Err(StoreError::new("write", &names::receipt(&hash, received), "too many of it come at once"))
+}
+
+/// The notifications that were received on a date (UTC) and have no decision yet, by their names. One of the last few
+/// minutes ([`names::received_at`]) may be in the hands of the function that received it.
+///
+/// # Errors
+/// Those of the store.
+pub async fn undecided(store: &impl Store, date: NaiveDate) -> Result<Vec<String>, StoreError> {
+    let found: BTreeSet<String> =
+        store.list(&names::receipts_of(date)).await?.into_iter().map(|entry| entry.name).collect();
+    let has_none = |name: &&String| names::received_at(name).is_some() && !found.contains(&names::decision(name));
+    Ok(found.iter().filter(has_none).cloned().collect())
+}
+
+impl Kept {
+    /// Reads a notification that was kept; `None` if there is none of this name.
+    ///
+    /// # Errors
+    /// [`DecideError`]
+    pub async fn read(store: &impl Store, name: &str) -> Result<Option<Self>, DecideError> {
+        let Some(stored) = store.get(name).await? else { return Ok(None) };
+        let receipt = Receipt::read(&stored.content).map_err(|error| DecideError::Receipt(name.to_owned(), error))?;
+        Ok(Some(Self { name: name.to_owned(), receipt }))
+    }
+
+    /// Its place, as that of an export.
+    fn source(&self, lake: &str) -> Source {
+        Source::at(format!("{}/{}", lake.trim_end_matches('/'), self.name))
+    }
+
+    /// The name of the one that it repeats, if it does.
+    async fn repeats(&self, store: &impl Store) -> Result<Option<String>, StoreError> {
+        let (hash, this) = (self.receipt.hash(), self.receipt.received);
+        let mut times = BTreeSet::from([this]);
+        // Shortly after midnight, the one that was judged may lie in the day before.
+        for date in BTreeSet::from([(this - SAME_WITHIN).date_naive(), this.date_naive()]) {
+            let listed = store.list(&format!("{}{hash}-", names::receipts_of(date))).await?;
+            times.extend(listed.iter().filter_map(|entry| names::received_at(&entry.name)));
+        }
+        Ok(repeat_of(&times, this).map(|judged| names::receipt(&hash, judged)))
+    }
+}
+
+/// What notifications are decided by.
+#[derive(Debug, Clone, Copy)]
+pub struct Judge<'j> {
+    /// The rules
+    pub pack: &'j Pack,
+    /// The configuration
+    pub configuration: &'j Configuration,
+    /// The lake's address, as messages name it
+    pub lake: &'j str,
+}
+
+impl Judge<'_> {
+    /// Decides about a notification, and leaves in the outbox what there is to tell.
+    ///
+    /// # Errors
+    /// [`DecideError`]
+    pub async fn decide(&self, store: &impl Store, kept: &Kept, now: DateTime<Utc>) -> Result<Decision, DecideError> {
+        let Kept { name, receipt } = kept;
+        let body = receipt.body().ok_or_else(|| DecideError::Receipt(name.clone(), ReceiptError::NoBody))?;
+        let notification = Notification::read(&receipt.kind, &body, receipt.received);
+        let outcome = match kept.repeats(store).await? {
+            Some(of) => Outcome::Repeat { of },
+            None => self.judge(store, kept, &notification, now).await?,
+        };
+        let decision = Decision {
+            version: DECISION_VERSION,
+            receipt: name.clone(),
+            received: receipt.received,
+            kind: notification.kind,
+            outcome,
+        };
+        // Should somebody else have decided meanwhile, theirs stands.
+        store.put_if(&names::decision(name), decision.encode(), Condition::Absent).await?;
+        Ok(decision)
+    }
+
+    /// The name that entries in the outbox about a notification begin with.
+    #[must_use]
+    pub fn outbox_of(&self, kept: &Kept) -> String {
+        names::outbox_of(&kept.source(self.lake).id)
+    }
+
+    async fn judge(
+        &self,
+        store: &impl Store,
+        kept: &Kept,
+        notification: &Notification,
+        now: DateTime<Utc>,
+    ) -> Result<Outcome, DecideError> {
+        let source = kept.source(self.lake);
+        let (contributions, matches) = {
+            let record = Record::parse(notification.record.as_bytes())
+                .map_err(|error| DecideError::Record(kept.name.clone(), error))?;
+            let event = Event::of_service(&record, Service::Webhook);
+            let (contributions, matches) = contributions(&event, &source.id, self.pack, self.configuration);
+            let decided = matches.into_iter().map(|(alert, matched)| Decided {
+                rule: matched.rule.id.clone(),
+                rule_name: matched.rule.name.clone(),
+                alert,
+                level: matched.outcome.level,
+                route: matched.outcome.route,
+            });
+            (contributions, decided.collect::<Vec<_>>())
+        };
+        if !contributions.is_empty() {
+            self.commit(store, kept, &source, &contributions, now).await?;
+        }
+        Ok(Outcome::Judged {
+            is_understood: notification.is_understood,
+            matches,
+            pack: self.pack.hash().to_owned(),
+            configuration: self.configuration.hash(),
+            release: RELEASE.to_owned(),
+        })
+    }
+
+    /// Writes contributions and what there is to tell, and the manifest last. If there is one, all that comes before it was
+    /// done by an attempt that died after it.
+    async fn commit(
+        &self,
+        store: &impl Store,
+        kept: &Kept,
+        source: &Source,
+        contributions: &BTreeMap<AlertId, Contribution>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let name = names::manifest(&source.id);
+        if store.get(&name).await?.is_some() {
+            return Ok(());
+        }
+        let content = kept.receipt.encode();
+        let mut manifest = Manifest {
+            service: Service::Webhook,
+            etag: digest::short(&content),
+            bytes: content.len() as u64,
+            plain_bytes: content.len() as u64,
+            pack: self.pack.hash().to_owned(),
+            configuration: self.configuration.hash(),
+            ..Manifest::nothing(source)
+        };
+        let mut announcer = Announcer::new(self.pack, &self.configuration.notify, self.lake, &source.uri, now);
+        let mut files: BTreeMap<NaiveDate, (Vec<u8>, u64)> = BTreeMap::new();
+        for (alert, contribution) in contributions {
+            announcer.take(contribution);
+            let (lines, rows) = files.entry(alert.date()).or_default();
+            lines.extend(serde_json::to_vec(contribution).unwrap_or_default());
+            lines.push(b'\n');
+            *rows += 1;
+        }
+        for (date, (lines, rows)) in files {
+            let name = names::file(Area::Alerts, Some(date), &source.id);
+            let mut blob = Blob::of(&lines);
+            store.put(&name, &mut blob).await?;
+            let (bytes, sha256) = (blob.bytes(), blob.sha256().to_owned());
+            manifest.files.push(CommittedFile { name, rows, bytes, sha256 });
+        }
+        let manifest = manifest.sealed();
+        if let Some(entry) = announcer.entry(&manifest) {
+            let name = names::outbox(&source.id, &manifest.made_from());
+            store.put(&name, &mut Blob::of(&entry)).await?;
+        }
+        store.put_if(&name, manifest.encode(), Condition::Absent).await?;
+        Ok(())
+    }
+}
