@@ -6,13 +6,13 @@ import hmac
 import json
 import os
 import random
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 import yaml
 
-from binary import ROOT, immuta_watch, publish
-from lambda_runtime import InvocationFailed
+from binary import ROOT, SWEEP, immuta_watch, publish
+from lambda_runtime import Function, InvocationFailed
 from slack import NEVER, SERVER_ERROR
 from webhooks import BY_NIGHT, SECRET, Webhooks, body_of, permission, request, signature
 
@@ -266,3 +266,31 @@ def test_a_slack_that_never_answers_is_not_waited_for(webhooks):
     assert webhooks.post("permissionsUpdated", permission("USER_ADMIN")) == 200
     assert webhooks.lines("Notification not finished.") and len(webhooks.decisions) == 1
     assert len(webhooks.files("outbox")) == 1
+
+
+def test_what_was_kept_and_not_decided_is_decided_by_the_sweep_and_told_once(cloud, slack, tmp_path):
+    with Webhooks(cloud, slack, tmp_path, calendar=BY_NIGHT, published=False) as webhooks:
+        assert webhooks.post("permissionsUpdated", permission("USER_ADMIN")) == 200
+        assert webhooks.decisions == [] and webhooks.told == []
+        environment = {**webhooks.environment, "IMMUTA_WATCH_EXPORTS": f"s3://{webhooks.bucket}/exports"}
+        del environment["IMMUTA_WATCH_WEBHOOK_SECRET_FROM"]
+        environment["IMMUTA_WATCH_QUEUE"] = cloud.queue().url
+        publish(webhooks.lake, cloud.environment)
+        with Function(SWEEP, environment, name="sweep") as sweep:
+            sweep.invoke({"task": "reconcile"})
+            assert webhooks.decisions == [], "whoever received it may be at it still"
+
+            # As if it had come a quarter of an hour ago.
+            ((name, receipt),) = webhooks.receipts.items()
+            earlier = datetime.fromisoformat(receipt["received"]) - timedelta(minutes=15)
+            receipt["received"] = earlier.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+            hash_of_it = name.rsplit("/", 1)[1].split("-")[0]
+            key = f"lake/webhooks/date={earlier:%Y-%m-%d}/{hash_of_it}-{earlier:%H%M%S}000.json"
+            cloud.s3.delete_object(Bucket=webhooks.bucket, Key=f"lake/{name}")
+            cloud.put(webhooks.bucket, key, json.dumps(receipt).encode())
+            for _ in range(2):
+                sweep.invoke({"task": "reconcile"})
+            (decision,) = webhooks.decisions
+            assert decision["outcome"] == "judged" and len(webhooks.told) == 1
+            (line,) = [line for line in sweep.log_lines if line.get("message") == "Notifications decided late."]
+            assert (line["decided"], line["WebhooksUndecided"]) == (1, 0)

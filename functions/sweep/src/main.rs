@@ -4,6 +4,7 @@
 mod deliver;
 mod reconcile;
 mod task;
+mod undecided;
 
 use std::sync::Arc;
 

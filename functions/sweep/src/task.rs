@@ -71,7 +71,10 @@ impl Sweeper {
         // In boxes, since they are large and would make this future as large.
         match task {
             Task::Deliver => Box::pin(self.deliver(&in_force, invocation)).await,
-            Task::Reconcile => Box::pin(self.reconcile(&in_force, invocation)).await,
+            Task::Reconcile => {
+                Box::pin(self.decide_the_undecided(&in_force, invocation)).await;
+                Box::pin(self.reconcile(&in_force, invocation)).await
+            }
         }
     }
 }

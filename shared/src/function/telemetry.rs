@@ -63,13 +63,15 @@ pub enum Metric {
     WebhooksRefused,
     /// Notifications that came before
     WebhooksRepeated,
+    /// Notifications that were kept and are not decided
+    WebhooksUndecided,
     /// From a notification until it was decided
     DecisionMilliseconds,
 }
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Metric; 23] = [
+    pub const ALL: [Metric; 24] = [
         Metric::ExportsClassified,
         Metric::ExportsFailed,
         Metric::ExportsRefused,
@@ -92,6 +94,7 @@ impl Metric {
         Metric::WebhooksReceived,
         Metric::WebhooksRefused,
         Metric::WebhooksRepeated,
+        Metric::WebhooksUndecided,
         Metric::DecisionMilliseconds,
     ];
 
@@ -121,6 +124,7 @@ impl Metric {
             Metric::WebhooksReceived => "WebhooksReceived",
             Metric::WebhooksRefused => "WebhooksRefused",
             Metric::WebhooksRepeated => "WebhooksRepeated",
+            Metric::WebhooksUndecided => "WebhooksUndecided",
             Metric::DecisionMilliseconds => "DecisionMilliseconds",
         }
     }
@@ -176,6 +180,9 @@ impl Metric {
             }
             Metric::WebhooksRefused => {
                 "Requests to the webhooks' address that were refused: not signed, too large, and the like"
+            }
+            Metric::WebhooksUndecided => {
+                "Notifications that were kept more than ten minutes ago and could not be decided; `sweep` tries again"
             }
             Metric::WebhooksRepeated => "Notifications that came before within ten minutes; they are not judged again",
             Metric::DecisionMilliseconds => "From a notification until the decision about it was written",
