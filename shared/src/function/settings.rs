@@ -35,7 +35,7 @@ const KNOWN: [&str; 9] =
 const PLACES: [&str; 2] = ["secretsmanager:", "ssm:"];
 
 /// The largest export for each MB of memory, in bytes: Lambda gives a function one core for each 1,769 MB, of which one
-/// reads 28,000 events a second (docs/benchmarks.md), and compressed exports have some 6,000 events a MiB. So an export
+/// reads 28,000 events a second (docs/benchmarks.md), and compressed exports have some 5,000 events a MiB. So an export
 /// of this size takes some three minutes, whatever the memory, of the fifteen that a function may take.
 const LARGEST_PER_MB: u64 = 512 * 1024;
 
