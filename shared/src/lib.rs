@@ -11,8 +11,8 @@
 //!
 //! A webhook's notification takes the shorter way: [`webhook`] ─▶ event ─▶ rules ─▶ alerts.
 //!
-//! [`webhook`], [`event`], [`circumstances`], [`rules`], [`findings`], [`alerts`] and [`report`] are pure: no I/O but temporary files
-//! for what does not fit in memory, no clock, no cloud type. [`export`], [`lake`], [`backfill`], [`reconcile`] and the
+//! [`webhook`], [`event`], [`counterpart`], [`circumstances`], [`rules`], [`findings`], [`alerts`] and [`report`] are pure: no
+//! I/O but temporary files for what does not fit in memory, no clock, no cloud type. [`export`], [`lake`], [`backfill`], [`reconcile`] and the
 //! senders of [`notify`] are the edges; [`function`] is what the functions share; [`aws`] says how AWS is called.
 
 pub mod alerts;
@@ -20,6 +20,7 @@ pub mod aws;
 pub mod backfill;
 pub mod circumstances;
 pub mod config;
+pub mod counterpart;
 mod digest;
 pub mod event;
 pub mod export;
