@@ -1,6 +1,9 @@
 //! Webhooks' notifications in the lake: kept, decided by the pack that ships, and told.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "notifications/counterparts.rs"]
+mod counterparts;
+
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -36,12 +39,25 @@ impl Clock for At {
     }
 }
 
+/// A destination that takes everything, unless it is told to answer otherwise.
 #[derive(Default)]
-struct Chat(Mutex<Vec<Message>>);
+struct Chat {
+    taken: Mutex<Vec<Message>>,
+    answer: Mutex<Option<Sent>>,
+}
+
+impl Chat {
+    fn taken(&self) -> Vec<Message> {
+        self.taken.lock().unwrap().clone()
+    }
+}
 
 impl Messenger for Chat {
     async fn send(&self, _: &str, _: &Destination, message: &Message) -> Sent {
-        self.0.lock().unwrap().push(message.clone());
+        if let Some(answer) = self.answer.lock().unwrap().clone() {
+            return answer;
+        }
+        self.taken.lock().unwrap().push(message.clone());
         Sent::Accepted { reference: None }
     }
 }
@@ -121,6 +137,9 @@ async fn the_time_of_receipt_in_the_calendar_decides_what_interrupts_somebody() 
     // Eight in the morning is a working hour there, and half past six is not.
     assert_eq!(of("CREATE_PROJECT", "2026-11-23T07:00:00Z").await, dashboard);
     assert_eq!(of("CREATE_PROJECT", "2026-11-23T05:30:00Z").await, told);
+    // Half past two in the night, twice: the hour that the end of daylight saving repeats.
+    assert_eq!(of("CREATE_PROJECT", "2026-10-25T00:30:00Z").await, told);
+    assert_eq!(of("CREATE_PROJECT", "2026-10-25T01:30:00Z").await, told);
     // A holiday, and a Saturday.
     assert_eq!(of("CREATE_PROJECT", "2026-11-24T13:00:00Z").await, told);
     assert_eq!(of("CREATE_PROJECT", "2026-11-28T13:00:00Z").await, told);
@@ -136,7 +155,7 @@ async fn what_notifies_is_told_once_and_stands_in_the_lake_as_an_alert() {
     let now = kept.receipt.received;
     assert_eq!(world.deliver(now).await.sent, 1);
     assert_eq!(world.deliver(now).await, Tally::default());
-    let told = world.chat.0.lock().unwrap().clone();
+    let told = world.chat.taken();
     assert!(told[0].headline.starts_with("Permissions updated (webhook): ann@x"), "{}", told[0].headline);
     assert_eq!(told[0].places[0].export, format!("{LAKE}/{}", kept.name));
     let kept_decision = world.store.get(&names::decision(&kept.name)).await.unwrap().unwrap().content;
@@ -218,7 +237,7 @@ async fn what_is_decided_days_later_interrupts_nobody_one_by_one() {
     let (kept, now) = (kept.unwrap(), time("2026-11-27T13:00:00Z"));
     world.judge().decide(&world.store, &kept, now).await.unwrap();
     assert_eq!(world.deliver(now + TimeDelta::minutes(1)).await.sent, 1);
-    let told = world.chat.0.lock().unwrap().clone();
+    let told = world.chat.taken();
     assert!(told[0].id.starts_with("late-"), "{}", told[0].id);
 }
 

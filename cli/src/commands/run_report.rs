@@ -103,7 +103,7 @@ impl Told {
             say!("  Told: nobody yet; the functions that watch this lake tell people with the next export")?;
             return Ok(());
         };
-        let Tally { sent, possibly_repeated, rejected, pending, folded, to_nobody, given_up } = *tally;
+        let Tally { sent, possibly_repeated, rejected, pending, folded, confirmed, to_nobody, given_up } = *tally;
         let mut words = vec![format!("{} sent", counted(sent + possibly_repeated, "message"))];
         let mut add = |count: u64, what: &str| {
             if count > 0 {
@@ -112,6 +112,7 @@ impl Told {
         };
         add(possibly_repeated, "of them perhaps for the second time");
         add(folded, "told of together with others");
+        add(confirmed, "told before, by webhook");
         add(rejected, "refused for good");
         add(to_nobody, "for which there is nobody to tell");
         add(given_up, "given up, since their exports were replaced a day ago");

@@ -113,6 +113,10 @@ fn delivery_in_words(delivery: &Delivery) -> String {
         State::PossiblyRepeated => {
             format!("told at {at}{attempts}, possibly repeated: an attempt before may have reached it, too")
         }
+        State::Confirmed => {
+            let by = delivery.told_by.as_ref().map_or_else(|| "another alert".to_owned(), |by| format!("alert {by}"));
+            format!("not told again: it was told of the same change by {by}, which this one confirms")
+        }
         State::Rejected => format!("not told, and not tried again since {at}: {reason}{doubt}"),
         State::Pending => format!("not told yet{attempts}: {reason}; tried again after {at}{doubt}"),
         State::Leased => format!("being told; if that is not heard of by {at}, it is told again, marked"),

@@ -168,6 +168,9 @@ impl Desk {
 /// A line with what came of delivering. Somebody should look where a destination refused for good, or nobody is told.
 #[must_use]
 pub fn tallied(mut line: Line, tally: Tally) -> Line {
+    if tally.confirmed > 0 {
+        line = line.with("confirmed", tally.confirmed);
+    }
     if tally.to_nobody > 0 {
         line = line.with("to_nobody", tally.to_nobody);
     }

@@ -4,8 +4,11 @@
 //! order, twice, at once, a crash between any two steps: the same files, byte for byte. See [`commit`] for how.
 
 mod alerts;
+mod announced;
 mod at_once;
+mod audited;
 mod clock;
+mod columns;
 mod commit;
 mod directory;
 mod lease;
@@ -23,12 +26,15 @@ mod verify;
 pub(crate) use at_once::{SMALL_FILES, at_once};
 
 pub use alerts::{ReadError, alerts_committed, read_alert, read_approvals, visit_alerts};
+pub use announced::{Announced, announced, received_within};
+pub use audited::{Audited, audited};
 pub use clock::{Clock, SystemClock};
 pub use commit::{Announce, CommitError, Lake, OpenExport, Outcome, Version};
 pub use directory::DirectoryStore;
 pub use local_export::LocalExport;
 pub use manifest::{CommittedFile, Manifest, dates, read_manifests};
 pub use memory::MemoryStore;
+pub(crate) use notifications::receipt_source;
 pub use notifications::{DecideError, Judge, Kept, keep, undecided};
 pub use s3::{
     ExportPages, ListedObject, Listing, PassedOver, S3Address, S3AddressError, S3Export, S3Store, is_s3, list_exports,

@@ -92,13 +92,17 @@ impl Kept {
     /// [`DecideError`]
     pub async fn read(store: &impl Store, name: &str) -> Result<Option<Self>, DecideError> {
         let Some(stored) = store.get(name).await? else { return Ok(None) };
-        let receipt = Receipt::read(&stored.content).map_err(|error| DecideError::Receipt(name.to_owned(), error))?;
-        Ok(Some(Self { name: name.to_owned(), receipt }))
+        Self::parse(name, &stored.content).map(Some)
+    }
+
+    pub(super) fn parse(name: &str, content: &[u8]) -> Result<Self, DecideError> {
+        let receipt = Receipt::read(content).map_err(|error| DecideError::Receipt(name.to_owned(), error))?;
+        Ok(Self { name: name.to_owned(), receipt })
     }
 
     /// Its place, as that of an export.
     fn source(&self, lake: &str) -> Source {
-        Source::at(format!("{}/{}", lake.trim_end_matches('/'), self.name))
+        receipt_source(lake, &self.name)
     }
 
     /// The name of the one that it repeats, if it does.
@@ -112,6 +116,11 @@ impl Kept {
         }
         Ok(repeat_of(&times, this).map(|judged| names::receipt(&hash, judged)))
     }
+}
+
+/// The place of a receipt in the lake at this address, as that of an export.
+pub(crate) fn receipt_source(lake: &str, receipt: &str) -> Source {
+    Source::at(format!("{}/{receipt}", lake.trim_end_matches('/')))
 }
 
 /// What notifications are decided by.
@@ -172,6 +181,8 @@ impl Judge<'_> {
             let decided = matches.into_iter().map(|(alert, matched)| Decided {
                 rule: matched.rule.id.clone(),
                 rule_name: matched.rule.name.clone(),
+                question: matched.rule.question,
+                window_start: matched.rule.window.start(event.time()),
                 alert,
                 level: matched.outcome.level,
                 route: matched.outcome.route,

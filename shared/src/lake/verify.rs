@@ -3,15 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, TimestampMicrosecondType};
-use arrow_array::{Array, ArrayRef, RecordBatch};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::at_once::at_once;
+use super::columns::{column, each_batch};
 use super::commit::OpenExport;
 use super::manifest::{CommittedFile, Manifest, read_manifests};
 use super::names;
@@ -349,23 +348,4 @@ fn check_file(file: &CommittedFile, content: &Bytes, held: &mut Held) -> Result<
     } else {
         Ok(())
     }
-}
-
-/// Reads some columns of a Parquet file, a batch at a time.
-fn each_batch(
-    content: &Bytes,
-    columns: &[&str],
-    visit: &mut dyn FnMut(&RecordBatch) -> Result<(), String>,
-) -> Result<(), String> {
-    let unreadable = |error: &dyn fmt::Display| format!("it cannot be read as Parquet: {error}");
-    let builder = ParquetRecordBatchReaderBuilder::try_new(content.clone()).map_err(|error| unreadable(&error))?;
-    let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
-    for batch in builder.with_projection(mask).build().map_err(|error| unreadable(&error))? {
-        visit(&batch.map_err(|error| unreadable(&error))?)?;
-    }
-    Ok(())
-}
-
-fn column<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b ArrayRef, String> {
-    batch.column_by_name(name).ok_or_else(|| format!("it has no column {name}"))
 }

@@ -11,8 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use super::compose;
 use super::message::Message;
-use crate::alerts::{AlertId, Approvals, Contribution, UnlessApproved};
+use crate::alerts::{AlertId, Approvals, Contribution, Example, UnlessApproved};
 use crate::config::{Destination, NotifyConfiguration};
+use crate::counterpart::{Change, kinds};
+use crate::event::{Event, Record};
 use crate::lake::{Announce, Manifest};
 use crate::rules::{Level, Pack, Question, Route};
 
@@ -95,6 +97,9 @@ pub struct Candidate {
     /// Its grants behind which an approved request may stand, in whatever export
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub open: Vec<UnlessApproved>,
+    /// What each of its events says of a change, if all of them are of kinds that Immuta's webhooks tell of
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
 }
 
 /// What an alert comes to whatever was approved.
@@ -238,6 +243,7 @@ impl Announce for Announcer<'_> {
                 raised: contribution.raised.iter().cloned().collect(),
             },
             open: contribution.unless_approved.values().cloned().collect(),
+            changes: changes(contribution),
         });
     }
 
@@ -256,6 +262,19 @@ impl Announce for Announcer<'_> {
         let is_needed = !announcement.candidates.is_empty() || !announcement.late.is_empty();
         is_needed.then(|| announcement.encode())
     }
+}
+
+/// What each event of a contribution says of a change; none if one of them says nothing, is not kept whole, or is of a kind
+/// that no webhook tells of: then nobody can have been told of all of it.
+fn changes(contribution: &Contribution) -> Vec<Change> {
+    if contribution.examples.len() != contribution.events.len() {
+        return Vec::new();
+    }
+    let change = |example: &Example| {
+        let record = Record::parse(example.record.get().as_bytes()).ok()?;
+        Change::of(&Event::of(&record)).filter(|change| kinds::is_announced(&change.kind))
+    };
+    contribution.examples.iter().map(change).collect::<Option<_>>().unwrap_or_default()
 }
 
 impl Announcement {

@@ -34,6 +34,8 @@ pub enum State {
     PossiblyRepeated,
     /// The destination will never take it, or did not for too long
     Rejected,
+    /// The destination was told of the same change by the alert of a notification, and this one confirms that
+    Confirmed,
 }
 
 /// One alert, or one message about many, to one destination.
@@ -62,6 +64,9 @@ pub struct Delivery {
     /// The destination's name for it
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
+    /// The alert of a notification that the destination was told instead
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_by: Option<AlertId>,
 }
 
 /// A message about many alerts.
@@ -118,7 +123,12 @@ impl Book {
         }
         let delivery = match item {
             Item::Alert(alert, level) => {
-                self.alerts.entry(alert.clone()).or_insert_with(|| Delivery::new(Some(*level), now))
+                let new = || Delivery::new(Some(*level), now);
+                let delivery = self.alerts.entry(alert.clone()).or_insert_with(new);
+                if delivery.state == State::Confirmed {
+                    *delivery = new();
+                }
+                delivery
             }
             Item::Folded(alerts) => {
                 let new = || Folded { alerts: *alerts, delivery: Delivery::new(None, now) };
@@ -131,9 +141,18 @@ impl Book {
     /// Whether an alert is told in the message about many.
     pub(super) fn folds(&self, item: &Item, most: u32) -> bool {
         let Item::Alert(alert, level) = item else { return false };
-        let is_full = self.alerts.len() >= usize::try_from(most).unwrap_or(usize::MAX);
-        let gravest = self.alerts.values().filter_map(|delivery| delivery.level).max();
-        is_full && !self.alerts.contains_key(alert) && Some(*level) <= gravest
+        let is_full = self.told_one_by_one() >= u64::from(most);
+        let gravest = self.told().filter_map(|(_, delivery)| delivery.level).max();
+        is_full && !self.told().any(|(told, _)| told == alert) && Some(*level) <= gravest
+    }
+
+    /// How many alerts are told one by one.
+    pub(super) fn told_one_by_one(&self) -> u64 {
+        self.told().count() as u64
+    }
+
+    fn told(&self) -> impl Iterator<Item = (&AlertId, &Delivery)> {
+        self.alerts.iter().filter(|(_, delivery)| delivery.state != State::Confirmed)
     }
 
     /// Enters what became of an attempt. It is of no account once somebody else has taken the lease over.
@@ -145,6 +164,24 @@ impl Book {
         if let Some(delivery) = delivery.filter(|delivery| delivery.is_held_by(holder)) {
             delivery.settle(sent, give_up, now);
         }
+    }
+
+    /// Enters that the destination was told of an alert's change by another alert. Whether that is settled: it is not while
+    /// somebody is telling it of this one.
+    pub fn confirm(&mut self, alert: &AlertId, level: Level, told_by: &AlertId, now: DateTime<Utc>) -> bool {
+        let delivery = self.alerts.entry(alert.clone()).or_insert_with(|| Delivery::new(Some(level), now));
+        match delivery.state {
+            State::Leased if delivery.until > now => return false,
+            // Told, or tried in vain: that stands.
+            State::Sent | State::PossiblyRepeated | State::Rejected | State::Confirmed => {}
+            State::Leased | State::Pending => {
+                delivery.state = State::Confirmed;
+                delivery.holder = None;
+                delivery.until = now;
+                delivery.told_by = Some(told_by.clone());
+            }
+        }
+        true
     }
 
     /// How an item stands.
@@ -169,6 +206,7 @@ impl Delivery {
             in_doubt: false,
             reason: None,
             reference: None,
+            told_by: None,
         }
     }
 
@@ -176,7 +214,8 @@ impl Delivery {
         self.state == State::Leased && self.holder.as_deref() == Some(holder)
     }
 
-    /// Whether nothing is left to do.
+    /// Whether nothing is left to do. What was confirmed may have to be told all the same, should a further event turn up
+    /// that nobody was told of.
     #[must_use]
     pub fn is_settled(&self) -> bool {
         matches!(self.state, State::Sent | State::PossiblyRepeated | State::Rejected)

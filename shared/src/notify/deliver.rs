@@ -16,9 +16,10 @@ use serde::Serialize;
 
 use super::announcement::{Announcement, Candidate, Commit, RuleWindow};
 use super::compose;
+use super::confirmation::Verdict;
 use super::message::Message;
 use super::messenger::Messenger;
-use super::round::{Contents, Parcel, Round};
+use super::round::{Contents, Messages, Parcel, Round};
 use crate::alerts::Approvals;
 use crate::config::{Destination, NotifyConfiguration};
 use crate::export::Source;
@@ -40,6 +41,9 @@ pub struct Tally {
     pub pending: u64,
     /// Alerts that a message about many spoke of, or speaks of, instead of one of their own
     pub folded: u64,
+    /// Alerts that a destination was not told of since it was told of the same change by webhook
+    #[serde(skip_serializing_if = "is_none")]
+    pub confirmed: u64,
     /// Alerts that nobody is told of: no destination is there, or no route leads to one
     #[serde(skip_serializing_if = "is_none")]
     pub to_nobody: u64,
@@ -60,6 +64,7 @@ impl AddAssign for Tally {
         self.rejected += other.rejected;
         self.pending += other.pending;
         self.folded += other.folded;
+        self.confirmed += other.confirmed;
         self.to_nobody += other.to_nobody;
         self.given_up += other.given_up;
     }
@@ -264,26 +269,35 @@ impl<S: Store, M: Messenger> Office<'_, S, M> {
         &'a self,
         announcement: &'a Announcement,
         tally: &mut Tally,
-    ) -> Result<BTreeMap<&'a str, Vec<Parcel>>, ReadError> {
+    ) -> Result<BTreeMap<&'a str, Vec<Parcel>>, DeliverError> {
         let approvals = self.approvals_for(&announcement.candidates).await?;
-        let mut parcels: BTreeMap<&str, BTreeMap<&RuleWindow, Vec<Message>>> = BTreeMap::new();
+        let confirmations = self.confirmations(&announcement.candidates).await?;
+        let mut parcels: BTreeMap<&str, BTreeMap<&RuleWindow, Messages>> = BTreeMap::new();
         for candidate in &announcement.candidates {
             let Some(message) = candidate.judged(&approvals) else { continue };
             let destinations = self.destinations_of(&message, announcement.everybody.as_ref());
             tally.to_nobody += u64::from(destinations.is_empty());
             for destination in destinations {
-                parcels.entry(destination).or_default().entry(&candidate.of).or_default().push(message.clone());
+                let verdict = confirmations.verdict(candidate, message.level, destination);
+                let messages = parcels.entry(destination).or_default().entry(&candidate.of).or_default();
+                match verdict {
+                    Verdict::Tell => messages.to_tell.push(message.clone()),
+                    Verdict::Confirmed { by } => {
+                        messages.confirmed.push((candidate.alert.clone(), message.level, by.clone()));
+                    }
+                    Verdict::Wait => tally.pending += 1,
+                }
             }
         }
         let surplus = |of: &RuleWindow| announcement.surplus.iter().find(|surplus| surplus.of == *of);
         let mut found: BTreeMap<&str, Vec<Parcel>> = BTreeMap::new();
         for (destination, by_window) in parcels {
-            let parcel = |(of, mut messages): (&RuleWindow, Vec<Message>)| {
-                messages.sort_by_key(|message| std::cmp::Reverse(message.level));
-                let further = surplus(of).map_or(0, |surplus| surplus.alerts);
+            let parcel = |(of, mut messages): (&RuleWindow, Messages)| {
+                messages.to_tell.sort_by_key(|message| std::cmp::Reverse(message.level));
+                messages.further = surplus(of).map_or(0, |surplus| surplus.alerts);
                 Parcel {
                     folder: names::deliveries_of(&of.rule, of.start),
-                    contents: Contents::Alerts(of.clone(), messages, further),
+                    contents: Contents::Alerts(of.clone(), messages),
                 }
             };
             found.entry(destination).or_default().extend(by_window.into_iter().map(parcel));

@@ -8,6 +8,7 @@
 mod announcement;
 mod book;
 mod compose;
+mod confirmation;
 mod deliver;
 mod deliveries;
 mod message;

@@ -236,7 +236,14 @@ impl Notice {
         let (id, message) = (self.id(), self.message(lake));
         let of = RuleWindow { rule: self.rule().0.to_owned(), start: self.window_start() };
         let settled = Settled { level: message.level, route: Route::Both, raised: message.why.clone() };
-        let candidate = Candidate { alert: id.clone(), of, message: message.clone(), settled, open: Vec::new() };
+        let candidate = Candidate {
+            alert: id.clone(),
+            of,
+            message: message.clone(),
+            settled,
+            open: Vec::new(),
+            changes: Vec::new(),
+        };
         let announcement = Announcement {
             commit: None,
             everybody,

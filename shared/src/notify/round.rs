@@ -9,8 +9,10 @@ use super::deliver::{Office, Tally};
 use super::message::Message;
 use super::messenger::{Messenger, Sent};
 use super::open_book::OpenBook;
+use crate::alerts::AlertId;
 use crate::config::Destination;
 use crate::lake::{Store, StoreError};
+use crate::rules::Level;
 
 /// A message is sent only if its claim lasts for so much longer: more than one attempt may take.
 const ATTEMPT: TimeDelta = TimeDelta::seconds(30);
@@ -27,10 +29,21 @@ pub(super) struct Parcel {
 }
 
 pub(super) enum Contents {
-    /// Alerts of one rule and window, the gravest first, and how many more there are
-    Alerts(RuleWindow, Vec<Message>, u64),
+    /// Alerts of one rule and window
+    Alerts(RuleWindow, Messages),
     /// The summary of alerts about old events
     Summary(Box<Message>),
+}
+
+/// What one destination is to hear of one rule and window.
+#[derive(Default)]
+pub(super) struct Messages {
+    /// To be told, the gravest first
+    pub(super) to_tell: Vec<Message>,
+    /// How many more there are
+    pub(super) further: u64,
+    /// Alerts of whose change it was told by another one, with their levels and that other one
+    pub(super) confirmed: Vec<(AlertId, Level, AlertId)>,
 }
 
 /// One round to one destination.
@@ -66,10 +79,11 @@ impl<S: Store, M: Messenger> Round<'_, '_, S, M> {
                 let item = Item::Folded(message.count);
                 self.all(&mut book, vec![(item, *message)], tally).await
             }
-            Contents::Alerts(of, messages, further) => {
+            Contents::Alerts(of, Messages { to_tell, further, confirmed }) => {
+                self.confirm(&mut book, &confirmed, tally).await?;
                 let before = tally.folded;
-                let gravest = messages.first().cloned();
-                let items = messages
+                let gravest = to_tell.first().cloned();
+                let items = to_tell
                     .into_iter()
                     .filter_map(|message| Some((Item::Alert(message.alert.clone()?, message.level), message)))
                     .collect();
@@ -77,13 +91,34 @@ impl<S: Store, M: Messenger> Round<'_, '_, S, M> {
                 tally.folded += further;
                 let folded = tally.folded - before;
                 let Some(gravest) = gravest.filter(|_| folded > 0) else { return Ok(()) };
-                let told = book.book().alerts.len() as u64;
+                let told = book.book().told_one_by_one();
                 let id = format!("storm-{}-{}", of.rule, of.start.format("%Y%m%dT%H%MZ"));
                 let message = compose::storm(&of, id, &gravest, told + folded, told, self.office.lake);
                 let item = Item::Folded(message.count);
                 self.all(&mut book, vec![(item, message)], tally).await
             }
         }
+    }
+
+    /// Enters all that was told by other alerts, in one write.
+    async fn confirm(
+        &self,
+        book: &mut OpenBook<'_, S>,
+        confirmed: &[(AlertId, Level, AlertId)],
+        tally: &mut Tally,
+    ) -> Result<(), StoreError> {
+        if confirmed.is_empty() {
+            return Ok(());
+        }
+        let settled = book.update(|book: &mut Book| {
+            let now = self.office.clock.now();
+            let settled = confirmed.iter().filter(|(alert, level, by)| book.confirm(alert, *level, by, now));
+            settled.count() as u64
+        });
+        let settled = settled.await?;
+        tally.confirmed += settled;
+        tally.pending += confirmed.len() as u64 - settled;
+        Ok(())
     }
 
     /// Claims, sends and settles one after the other.

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::alerts::AlertId;
-use crate::rules::{Level, Route};
+use crate::rules::{Level, Question, Route};
 
 /// The version of the form.
 pub(crate) const VERSION: u32 = 1;
@@ -56,8 +56,12 @@ pub struct Decided {
     pub rule: String,
     /// The rule's name
     pub rule_name: String,
+    /// The question it answers
+    pub question: Question,
     /// The alert that it belongs to
     pub alert: AlertId,
+    /// When the alert's window begins
+    pub window_start: DateTime<Utc>,
     /// How much it matters
     pub level: Level,
     /// Where it shows
