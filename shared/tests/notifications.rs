@@ -1,6 +1,8 @@
 //! Webhooks' notifications in the lake: kept, decided by the pack that ships, and told.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "notifications/comparing.rs"]
+mod comparing;
 #[path = "notifications/counterparts.rs"]
 mod counterparts;
 

@@ -8,7 +8,7 @@ use immuta_watch::function::telemetry::{Line, Metric, Severity};
 use immuta_watch::function::{InForce, Invocation, tallied};
 use immuta_watch::lake::{Condition, ExportPages, S3Address, S3Store};
 use immuta_watch::notify::{Notice, Tally};
-use immuta_watch::reconcile::{Due, Run};
+use immuta_watch::reconcile::exports::{Due, Run};
 use serde_json::json;
 
 use crate::task::{Came, Sweeper};

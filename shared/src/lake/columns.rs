@@ -5,19 +5,24 @@ use std::fmt;
 use arrow_array::{ArrayRef, RecordBatch};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
-/// Reads some columns, a batch at a time; the reason if the file is none, or `visit` cannot make anything of it.
+/// Reads some columns, a batch at a time; the reason if the file cannot be read.
+pub(super) fn reader(content: &Bytes, columns: &[&str]) -> Result<ParquetRecordBatchReader, String> {
+    let unreadable = |error: &dyn fmt::Display| format!("it cannot be read as Parquet: {error}");
+    let builder = ParquetRecordBatchReaderBuilder::try_new(content.clone()).map_err(|error| unreadable(&error))?;
+    let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
+    builder.with_projection(mask).build().map_err(|error| unreadable(&error))
+}
+
+/// Shows some columns, a batch at a time; the reason if the file cannot be read, or `visit` cannot make anything of it.
 pub(super) fn each_batch(
     content: &Bytes,
     columns: &[&str],
     visit: &mut dyn FnMut(&RecordBatch) -> Result<(), String>,
 ) -> Result<(), String> {
-    let unreadable = |error: &dyn fmt::Display| format!("it cannot be read as Parquet: {error}");
-    let builder = ParquetRecordBatchReaderBuilder::try_new(content.clone()).map_err(|error| unreadable(&error))?;
-    let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
-    for batch in builder.with_projection(mask).build().map_err(|error| unreadable(&error))? {
-        visit(&batch.map_err(|error| unreadable(&error))?)?;
+    for batch in reader(content, columns)? {
+        visit(&batch.map_err(|error| format!("it cannot be read as Parquet: {error}"))?)?;
     }
     Ok(())
 }

@@ -29,6 +29,8 @@
 //!
 //! ```text
 //! reconcile/missing.json                           exports that were put into the queue since they have no manifest
+//! reconcile/changes.json                           notifications whose event has not come, and how often the audit log and
+//!                                                  webhooks told of the same changes
 //! ```
 //!
 //! What webhooks tell comes by itself, beside the exports:
@@ -56,6 +58,7 @@ use crate::alerts::AlertId;
 use crate::digest;
 use crate::export::SourceId;
 use crate::findings::Area;
+use crate::findings::ledger::Ledger;
 
 /// The folder of manifests.
 pub const MANIFESTS: &str = "manifests/";
@@ -77,6 +80,8 @@ pub const DELIVERIES: &str = "deliveries/";
 pub const RECONCILE: &str = "reconcile/";
 /// Which exports were put into the queue since they have no manifest.
 pub const MISSING: &str = "reconcile/missing.json";
+/// Which notifications wait for their event, and how often the two agreed.
+pub const CHANGES: &str = "reconcile/changes.json";
 /// The folder of the notifications of webhooks.
 pub const WEBHOOKS: &str = "webhooks/";
 /// The folders of files that manifests name.
@@ -138,6 +143,12 @@ pub fn file(area: Area, date: Option<NaiveDate>, source: &SourceId) -> String {
     };
     let partition = date.map_or_else(String::new, |date| format!("date={}/", date.format("%Y-%m-%d")));
     format!("{folder}{partition}{source}.{ending}")
+}
+
+/// The files of the ledger `changes` of a date.
+#[must_use]
+pub fn changes_of(date: NaiveDate) -> String {
+    format!("ledger/{}/date={}/", Ledger::Changes.name(), date.format("%Y-%m-%d"))
 }
 
 /// The folder of the alerts whose windows begin on a date.
@@ -262,7 +273,6 @@ pub fn date_of(name: &str) -> Option<NaiveDate> {
 mod tests {
     use super::*;
     use crate::export::Source;
-    use crate::findings::ledger::Ledger;
 
     #[test]
     fn names_are_as_documented() {

@@ -10,7 +10,7 @@ use immuta_watch::notify::{Announcer, Delivery, State, Telling, deliveries_of};
 use super::*;
 
 /// Ann gives Tom a permission, as the audit log has it.
-fn audited(id: &str, permission: &str, to: &str, at: &str) -> Value {
+pub(super) fn audited(id: &str, permission: &str, to: &str, at: &str) -> Value {
     json!({
         "id": id, "eventTimestamp": at, "receivedTimestamp": at, "action": "CREATE", "actionStatus": "SUCCESS",
         "targetType": "USER", "actor": {"type": "USER_ACTOR", "id": "ann@x", "name": "Ann"},
@@ -21,7 +21,7 @@ fn audited(id: &str, permission: &str, to: &str, at: &str) -> Value {
 
 impl World {
     /// Commits an export with these records, as `classify` does.
-    async fn export(&self, name: &str, records: &[Value], now: DateTime<Utc>) {
+    pub(super) async fn export(&self, name: &str, records: &[Value], now: DateTime<Utc>) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         let mut file = std::fs::File::create(&path).unwrap();
