@@ -86,8 +86,12 @@ fn permission(name: &str) -> Vec<u8> {
 
 impl World {
     fn new() -> Self {
+        Self::with(CONFIGURATION)
+    }
+
+    fn with(configuration: &str) -> Self {
         let no_file = |_: &str| Err(std::io::Error::from(std::io::ErrorKind::NotFound));
-        let configuration = Configuration::parse(CONFIGURATION, &no_file).unwrap();
+        let configuration = Configuration::parse(configuration, &no_file).unwrap();
         let pack = Pack::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules"), &configuration).unwrap();
         Self { store: MemoryStore::default(), pack, configuration, chat: Chat::default() }
     }
@@ -224,6 +228,54 @@ async fn whatever_is_left_undecided_is_found_and_decided_to_the_same_end() {
         assert_eq!(died.decide(&again).await, decision);
         assert_eq!(died.store.files(), whole, "{missing}");
     }
+}
+
+/// By this configuration an everyday change at night is for the dashboard.
+const ALWAYS_OPEN: &str = "
+calendars:
+  open: {zone: UTC, days: [Mon, Tue, Wed, Thu, Fri, Sat, Sun], hours: '00:00-24:00'}
+default_calendar: open
+";
+
+#[tokio::test]
+async fn a_function_that_wakes_after_another_has_decided_by_another_pack_changes_nothing() {
+    let (world, other) = (World::new(), World::with(ALWAYS_OPEN));
+    let body = permission("CREATE_PROJECT");
+    let kept = keep(&world.store, "permissionsUpdated", &body, time("2026-11-23T22:00:00Z")).await.unwrap();
+    let by_other = other.judge().decide(&world.store, &kept, kept.receipt.received).await.unwrap();
+    let whole = world.store.files();
+    assert_eq!(world.decide(&kept).await, by_other, "what stands is what was decided first");
+    assert_eq!(world.store.files(), whole);
+    // As if it had been frozen behind its look at the manifest: it is there, and its file is another.
+    world.store.remove(&names::decision(&kept.name)).await.unwrap();
+    assert_eq!(world.decide(&kept).await, by_other);
+    assert_eq!(world.store.files(), whole);
+    assert_eq!(world.problems().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_an_attempt_by_another_pack_left_half_done_is_replaced() {
+    let (world, other) = (World::new(), World::with(ALWAYS_OPEN));
+    let body = permission("CREATE_PROJECT");
+    let kept = keep(&world.store, "permissionsUpdated", &body, time("2026-11-23T22:00:00Z")).await.unwrap();
+    other.judge().decide(&world.store, &kept, kept.receipt.received).await.unwrap();
+    for name in world.store.files().into_keys().filter(|name| *name != kept.name && !name.starts_with(names::ALERTS)) {
+        world.store.remove(&name).await.unwrap();
+    }
+    assert_eq!(outcome(&world.decide(&kept).await), Some((Level::Medium, Route::Notification)));
+    assert_eq!(world.deliver(kept.receipt.received).await.sent, 1);
+    assert_eq!(world.problems().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn whoever_sends_again_what_nobody_decided_has_it_decided() {
+    let world = World::new();
+    let body = permission("USER_ADMIN");
+    let lost = keep(&world.store, "permissionsUpdated", &body, time("2026-11-23T13:00:00Z")).await.unwrap();
+    let again = world.receive("permissionsUpdated", &body, "2026-11-23T13:00:20Z").await.1;
+    assert_eq!(again.outcome, Outcome::Repeat { of: lost.name.clone() });
+    assert!(world.store.get(&names::decision(&lost.name)).await.unwrap().is_some());
+    assert_eq!(world.deliver(time("2026-11-23T13:00:21Z")).await.sent, 1);
 }
 
 /// When a file is written: receipt, contributions, outbox, manifest, decision.

@@ -1,6 +1,7 @@
 //! The function `sweep`: what nobody else comes back to, by schedule. It delivers what is pending, and finds exports that
 //! are not in the lake.
 
+mod changes;
 mod deliver;
 mod reconcile;
 mod task;

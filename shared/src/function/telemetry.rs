@@ -67,11 +67,15 @@ pub enum Metric {
     WebhooksUndecided,
     /// From a notification until it was decided
     DecisionMilliseconds,
+    /// Notifications whose event never came
+    NotificationsNotAudited,
+    /// Events that no notification told of, though it should have
+    ChangesNotAnnounced,
 }
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Metric; 24] = [
+    pub const ALL: [Metric; 26] = [
         Metric::ExportsClassified,
         Metric::ExportsFailed,
         Metric::ExportsRefused,
@@ -96,6 +100,8 @@ impl Metric {
         Metric::WebhooksRepeated,
         Metric::WebhooksUndecided,
         Metric::DecisionMilliseconds,
+        Metric::NotificationsNotAudited,
+        Metric::ChangesNotAnnounced,
     ];
 
     /// Its name in CloudWatch.
@@ -126,6 +132,8 @@ impl Metric {
             Metric::WebhooksRepeated => "WebhooksRepeated",
             Metric::WebhooksUndecided => "WebhooksUndecided",
             Metric::DecisionMilliseconds => "DecisionMilliseconds",
+            Metric::NotificationsNotAudited => "NotificationsNotAudited",
+            Metric::ChangesNotAnnounced => "ChangesNotAnnounced",
         }
     }
 
@@ -186,6 +194,12 @@ impl Metric {
             }
             Metric::WebhooksRepeated => "Notifications that came before within ten minutes; they are not judged again",
             Metric::DecisionMilliseconds => "From a notification until the decision about it was written",
+            Metric::NotificationsNotAudited => {
+                "Notifications of changes that the audit log does not have after two days; a notice names them"
+            }
+            Metric::ChangesNotAnnounced => {
+                "Events that no webhook told of, of kinds of which this tenant's webhooks always told; a notice names them"
+            }
         }
     }
 }

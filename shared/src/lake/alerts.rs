@@ -172,7 +172,7 @@ async fn read_files<T: DeserializeOwned + Send>(
 }
 
 /// The JSON objects of a file, one a line.
-async fn read_lines<T: DeserializeOwned>(store: &impl Store, name: String) -> Result<Vec<T>, ReadError> {
+pub(super) async fn read_lines<T: DeserializeOwned>(store: &impl Store, name: String) -> Result<Vec<T>, ReadError> {
     let damaged = |line, reason: String| ReadError::Damaged { name: name.clone(), line, reason };
     let Some(stored) = store.get(&name).await? else { return Err(damaged(1, "the file is missing".to_owned())) };
     let lines = stored.content.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).enumerate();

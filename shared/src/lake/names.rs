@@ -31,6 +31,7 @@
 //! reconcile/missing.json                           exports that were put into the queue since they have no manifest
 //! reconcile/changes.json                           notifications whose event has not come, and how often the audit log and
 //!                                                  webhooks told of the same changes
+//! reconcile/backlog.json                           before which day every notification is decided
 //! ```
 //!
 //! What webhooks tell comes by itself, beside the exports:
@@ -82,6 +83,8 @@ pub const RECONCILE: &str = "reconcile/";
 pub const MISSING: &str = "reconcile/missing.json";
 /// Which notifications wait for their event, and how often the two agreed.
 pub const CHANGES: &str = "reconcile/changes.json";
+/// Before which day every notification is decided.
+pub const BACKLOG: &str = "reconcile/backlog.json";
 /// The folder of the notifications of webhooks.
 pub const WEBHOOKS: &str = "webhooks/";
 /// The folders of files that manifests name.

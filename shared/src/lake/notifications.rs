@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
+use super::alerts::{ReadError, read_lines};
 use super::commit::Announce;
 use super::manifest::{CommittedFile, Manifest};
 use super::names;
@@ -51,6 +52,9 @@ pub enum DecideError {
     /// What was kept cannot be read.
     #[error("{0}: {1}")]
     Receipt(String, #[source] ReceiptError),
+    /// What was decided before cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// It makes no record, against all expectation.
     #[error("{0}: it makes no record: {1}")]
     Record(String, #[source] Unreadable),
@@ -144,7 +148,10 @@ impl Judge<'_> {
         let body = receipt.body().ok_or_else(|| DecideError::Receipt(name.clone(), ReceiptError::NoBody))?;
         let notification = Notification::read(&receipt.kind, &body, receipt.received);
         let outcome = match kept.repeats(store).await? {
-            Some(of) => Outcome::Repeat { of },
+            Some(of) => {
+                self.decide_if_undecided(store, &of, now).await?;
+                Outcome::Repeat { of }
+            }
             None => self.judge(store, kept, &notification, now).await?,
         };
         let decision = Decision {
@@ -157,6 +164,17 @@ impl Judge<'_> {
         // Should somebody else have decided meanwhile, theirs stands.
         store.put_if(&names::decision(name), decision.encode(), Condition::Absent).await?;
         Ok(decision)
+    }
+
+    /// Decides about what is repeated, should nobody have done so: whoever received it may have died over it, and the
+    /// sender have sent it again for that reason.
+    async fn decide_if_undecided(&self, store: &impl Store, name: &str, now: DateTime<Utc>) -> Result<(), DecideError> {
+        if store.get(&names::decision(name)).await?.is_some() {
+            return Ok(());
+        }
+        let Some(kept) = Kept::read(store, name).await? else { return Ok(()) };
+        // In a box, since it is the same function again. It is no repeat itself, so this goes no deeper.
+        Box::pin(self.decide(store, &kept, now)).await.map(|_| ())
     }
 
     /// The name that entries in the outbox about a notification begin with.
@@ -173,6 +191,9 @@ impl Judge<'_> {
         now: DateTime<Utc>,
     ) -> Result<Outcome, DecideError> {
         let source = kept.source(self.lake);
+        if let Some(outcome) = judged_before(store, &source, notification.is_understood).await? {
+            return Ok(outcome);
+        }
         let (contributions, matches) = {
             let record = Record::parse(notification.record.as_bytes())
                 .map_err(|error| DecideError::Record(kept.name.clone(), error))?;
@@ -189,8 +210,11 @@ impl Judge<'_> {
             });
             (contributions, decided.collect::<Vec<_>>())
         };
-        if !contributions.is_empty() {
-            self.commit(store, kept, &source, &contributions, now).await?;
+        if !contributions.is_empty() && !self.commit(store, kept, &source, &contributions, now).await? {
+            // Somebody else was quicker, perhaps by another pack.
+            if let Some(outcome) = judged_before(store, &source, notification.is_understood).await? {
+                return Ok(outcome);
+            }
         }
         Ok(Outcome::Judged {
             is_understood: notification.is_understood,
@@ -201,8 +225,10 @@ impl Judge<'_> {
         })
     }
 
-    /// Writes contributions and what there is to tell, and the manifest last. If there is one, all that comes before it was
-    /// done by an attempt that died after it.
+    /// Writes contributions and what there is to tell, and the manifest last. Whether that is what now stands.
+    ///
+    /// Without a lease: a function may be frozen for hours between any two of these steps, while somebody else decides by
+    /// another pack. So nothing that is there is overwritten, unless nobody committed it.
     async fn commit(
         &self,
         store: &impl Store,
@@ -210,11 +236,8 @@ impl Judge<'_> {
         source: &Source,
         contributions: &BTreeMap<AlertId, Contribution>,
         now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let name = names::manifest(&source.id);
-        if store.get(&name).await?.is_some() {
-            return Ok(());
-        }
         let content = kept.receipt.encode();
         let mut manifest = Manifest {
             service: Service::Webhook,
@@ -235,18 +258,73 @@ impl Judge<'_> {
             *rows += 1;
         }
         for (date, (lines, rows)) in files {
-            let name = names::file(Area::Alerts, Some(date), &source.id);
-            let mut blob = Blob::of(&lines);
-            store.put(&name, &mut blob).await?;
-            let (bytes, sha256) = (blob.bytes(), blob.sha256().to_owned());
-            manifest.files.push(CommittedFile { name, rows, bytes, sha256 });
+            let file = names::file(Area::Alerts, Some(date), &source.id);
+            let (bytes, sha256) = (lines.len() as u64, digest::full(&lines));
+            if !write_unless_committed(store, &file, lines, &name).await? {
+                return Ok(false);
+            }
+            manifest.files.push(CommittedFile { name: file, rows, bytes, sha256 });
         }
         let manifest = manifest.sealed();
         if let Some(entry) = announcer.entry(&manifest) {
             let name = names::outbox(&source.id, &manifest.made_from());
             store.put(&name, &mut Blob::of(&entry)).await?;
         }
-        store.put_if(&name, manifest.encode(), Condition::Absent).await?;
-        Ok(())
+        Ok(matches!(store.put_if(&name, manifest.encode(), Condition::Absent).await?, Written::Done(_)))
     }
+}
+
+/// Writes a file of a notification that is about to be committed. Whether it stands there now: it does not if the notification
+/// was committed meanwhile.
+async fn write_unless_committed(
+    store: &impl Store,
+    file: &str,
+    content: Vec<u8>,
+    manifest: &str,
+) -> Result<bool, StoreError> {
+    if store.put_if(file, content.clone(), Condition::Absent).await? != Written::Conflict {
+        return Ok(true);
+    }
+    let Some(stored) = store.get(file).await? else {
+        return Err(StoreError::new("write", file, "somebody else is at it"));
+    };
+    if stored.content == content {
+        return Ok(true);
+    }
+    if store.get(manifest).await?.is_some() {
+        return Ok(false);
+    }
+    // Left by an attempt that died, and that another pack was in force for.
+    match store.put_if(file, content, Condition::Matches(stored.etag)).await? {
+        Written::Done(_) => Ok(true),
+        Written::Conflict => Err(StoreError::new("write", file, "somebody else is at it")),
+    }
+}
+
+/// What was judged by an attempt that died after it had committed, by whatever pack: that is what people are told of.
+async fn judged_before(
+    store: &impl Store,
+    source: &Source,
+    is_understood: bool,
+) -> Result<Option<Outcome>, DecideError> {
+    let name = names::manifest(&source.id);
+    let Some(stored) = store.get(&name).await? else { return Ok(None) };
+    let manifest: Manifest = serde_json::from_slice(&stored.content)
+        .map_err(|error| StoreError::new("read", &name, format!("the manifest is damaged: {error}")))?;
+    let mut matches = Vec::new();
+    for file in &manifest.files {
+        for found in read_lines::<Contribution>(store, file.name.clone()).await? {
+            matches.push(Decided {
+                rule: found.rule,
+                rule_name: found.rule_name,
+                question: found.question,
+                window_start: found.window_start,
+                alert: found.alert,
+                level: found.level,
+                route: found.route,
+            });
+        }
+    }
+    let Manifest { pack, configuration, release, .. } = manifest;
+    Ok(Some(Outcome::Judged { is_understood, matches, pack, configuration, release }))
 }
