@@ -16,6 +16,8 @@
 //! ```text
 //! outbox/<source>-<commit>.json                    what a commit has yet to tell; gone when it is told
 //! outbox/notice-<alert>.json                       what the watcher has yet to tell of its own work
+//! outbox/closing-<rule>-<YYYYMMDDTHHMM>-<destination>.json
+//!                                                  how many alerts there were in all, to be told once a window is over
 //! notices/date=YYYY-MM-DD/<alert>.json             what the watcher told of its own work
 //! notices/in-force.json                            the bundle that people were told of last
 //! deliveries/date=YYYY-MM-DD/<rule>/<HHMM>/<destination>.json
@@ -183,6 +185,12 @@ pub fn outbox(source: &SourceId, commit: &[&str]) -> String {
 #[must_use]
 pub fn outbox_notice(alert: &AlertId) -> String {
     format!("{OUTBOX}notice-{alert}.json")
+}
+
+/// How many alerts of a rule and window there were in all, for a destination.
+#[must_use]
+pub fn outbox_closing(rule: &str, window_start: DateTime<Utc>, destination: &str) -> String {
+    format!("{OUTBOX}closing-{rule}-{}-{destination}.json", window_start.format("%Y%m%dT%H%M"))
 }
 
 /// A notice.

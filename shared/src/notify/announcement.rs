@@ -40,6 +40,9 @@ pub struct Announcement {
     /// Alerts that are told in one summary
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub late: Vec<Late>,
+    /// What is to be told at the end of a window
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closing: Option<Closing>,
 }
 
 /// A commit, by what makes its manifest what it is.
@@ -81,6 +84,26 @@ pub struct RuleWindow {
     pub rule: String,
     /// When the window begins
     pub start: DateTime<Utc>,
+    /// How long it is, in hours
+    #[serde(default = "a_day")]
+    pub hours: u32,
+}
+
+fn a_day() -> u32 {
+    24
+}
+
+/// A message that is due once a window is over: how many alerts there were in all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closing {
+    /// The rule and window
+    pub of: RuleWindow,
+    /// Who is told
+    pub destination: String,
+    /// When
+    pub due: DateTime<Utc>,
+    /// The gravest alert of those beyond that was known first
+    pub gravest: Message,
 }
 
 /// An alert that may have to be told.
@@ -224,7 +247,11 @@ impl Announce for Announcer<'_> {
         if contribution.last.is_none_or(|last| last < self.written - self.max_age) {
             return self.take_late(contribution, level);
         }
-        let of = RuleWindow { rule: contribution.rule.clone(), start: contribution.window_start };
+        let of = RuleWindow {
+            rule: contribution.rule.clone(),
+            start: contribution.window_start,
+            hours: contribution.window_hours,
+        };
         let kept = self.candidates.entry(of.clone()).or_default();
         if kept.len() == KEPT {
             *self.surplus.entry(of.clone()).or_default() += 1;
@@ -258,6 +285,7 @@ impl Announce for Announcer<'_> {
             candidates,
             surplus: surplus.collect(),
             late: std::mem::take(&mut self.late).into_values().collect(),
+            closing: None,
         };
         let is_needed = !announcement.candidates.is_empty() || !announcement.late.is_empty();
         is_needed.then(|| announcement.encode())

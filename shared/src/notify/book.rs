@@ -86,6 +86,57 @@ pub struct Book {
     /// The message about those beyond, or about old ones
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folded: Option<Folded>,
+    /// The message that says, once the window is over, how many there were in all
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closing: Option<Folded>,
+    /// Alerts beyond those that are told one by one, and who said so: each commit may have but one of them
+    #[serde(default, skip_serializing_if = "Beyond::is_empty")]
+    pub beyond: Beyond,
+}
+
+/// Alerts that are not told one by one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beyond {
+    /// Each with its level
+    alerts: BTreeMap<AlertId, Level>,
+    /// How many more there are, by the entry of the outbox that says so
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    further: BTreeMap<String, u64>,
+}
+
+/// So many are told apart; more are only said to be at least so many.
+const MOST_BEYOND: usize = 10_000;
+
+impl Beyond {
+    /// Adds alerts that an entry of the outbox has, and how many more it has.
+    pub(super) fn add(&mut self, entry: &str, alerts: &[(AlertId, Level)], further: u64) {
+        for (alert, level) in alerts {
+            if self.alerts.len() < MOST_BEYOND || self.alerts.contains_key(alert) {
+                let known = self.alerts.entry(alert.clone()).or_insert(*level);
+                *known = (*known).max(*level);
+            }
+        }
+        if further > 0 && self.further.len() < MOST_BEYOND {
+            self.further.insert(entry.to_owned(), further);
+        }
+    }
+
+    /// Whether an alert is one of them.
+    pub(super) fn holds(&self, alert: &AlertId) -> bool {
+        self.alerts.contains_key(alert)
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.alerts.is_empty() && self.further.is_empty()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.alerts.len() as u64 + self.further.values().sum::<u64>()
+    }
 }
 
 /// What a delivery is entered under.
@@ -95,6 +146,8 @@ pub enum Item {
     Alert(AlertId, Level),
     /// The message about so many alerts
     Folded(u64),
+    /// The message at the end of the window about so many alerts
+    Closing(u64),
 }
 
 /// What became of asking to send an item.
@@ -115,17 +168,18 @@ pub enum Claim {
 
 impl Book {
     /// Asks to send an item as `holder`, which nobody else is called, and which has settled what it sent of this item
-    /// before. At most `most` alerts are told one by one, and past that only those that are graver than all before:
-    /// otherwise many small ones would hide them.
+    /// before. Of alerts that are as grave or graver at most `most` are told one by one: otherwise many small ones would
+    /// hide the grave ones. One that was told is told again if it has become graver.
     pub fn claim(&mut self, item: &Item, most: u32, holder: &str, now: DateTime<Utc>) -> Claim {
         if self.folds(item, most) {
             return Claim::Folded;
         }
         let delivery = match item {
             Item::Alert(alert, level) => {
+                self.beyond.alerts.remove(alert);
                 let new = || Delivery::new(Some(*level), now);
                 let delivery = self.alerts.entry(alert.clone()).or_insert_with(new);
-                if delivery.state == State::Confirmed {
+                if delivery.state == State::Confirmed || (delivery.is_settled() && delivery.level < Some(*level)) {
                     *delivery = new();
                 }
                 delivery
@@ -134,6 +188,10 @@ impl Book {
                 let new = || Folded { alerts: *alerts, delivery: Delivery::new(None, now) };
                 &mut self.folded.get_or_insert_with(new).delivery
             }
+            Item::Closing(alerts) => {
+                let new = || Folded { alerts: *alerts, delivery: Delivery::new(None, now) };
+                &mut self.closing.get_or_insert_with(new).delivery
+            }
         };
         delivery.claim(holder, now)
     }
@@ -141,9 +199,23 @@ impl Book {
     /// Whether an alert is told in the message about many.
     pub(super) fn folds(&self, item: &Item, most: u32) -> bool {
         let Item::Alert(alert, level) = item else { return false };
-        let is_full = self.told_one_by_one() >= u64::from(most);
-        let gravest = self.told().filter_map(|(_, delivery)| delivery.level).max();
-        is_full && !self.told().any(|(told, _)| told == alert) && Some(*level) <= gravest
+        let as_grave = self.told().filter(|(_, delivery)| delivery.level >= Some(*level)).count();
+        as_grave >= usize::try_from(most).unwrap_or(usize::MAX) && !self.told().any(|(told, _)| told == alert)
+    }
+
+    /// How many alerts there are of each level, those that are told one by one among them, the gravest first.
+    pub(super) fn by_level(&self) -> Vec<(Level, u64)> {
+        let told = self.told().filter_map(|(_, delivery)| delivery.level);
+        let mut counts: BTreeMap<Level, u64> = BTreeMap::new();
+        for level in told.chain(self.beyond.alerts.values().copied()) {
+            *counts.entry(level).or_default() += 1;
+        }
+        counts.into_iter().rev().collect()
+    }
+
+    /// How many alerts of the rule and window were to be told.
+    pub(super) fn in_all(&self) -> u64 {
+        self.told_one_by_one() + self.beyond.count()
     }
 
     /// How many alerts are told one by one.
@@ -160,6 +232,7 @@ impl Book {
         let delivery = match item {
             Item::Alert(alert, _) => self.alerts.get_mut(alert),
             Item::Folded(_) => self.folded.as_mut().map(|folded| &mut folded.delivery),
+            Item::Closing(_) => self.closing.as_mut().map(|closing| &mut closing.delivery),
         };
         if let Some(delivery) = delivery.filter(|delivery| delivery.is_held_by(holder)) {
             delivery.settle(sent, give_up, now);
@@ -190,6 +263,7 @@ impl Book {
         match item {
             Item::Alert(alert, _) => self.alerts.get(alert),
             Item::Folded(_) => self.folded.as_ref().map(|folded| &folded.delivery),
+            Item::Closing(_) => self.closing.as_ref().map(|closing| &closing.delivery),
         }
     }
 }
@@ -369,9 +443,36 @@ mod tests {
             book.claim(&alert(number), 3, "one", at(0));
         }
         assert_eq!(book.claim(&of_level(7, Level::Low), 3, "one", at(0)), Claim::Folded);
-        assert_eq!(book.claim(&of_level(8, Level::High), 3, "one", at(0)), FIRST);
-        assert_eq!(book.claim(&of_level(9, Level::High), 3, "one", at(0)), Claim::Folded);
-        assert_eq!(book.claim(&of_level(9, Level::Critical), 3, "one", at(0)), FIRST);
+        for number in 8..11 {
+            assert_eq!(book.claim(&of_level(number, Level::High), 3, "one", at(0)), FIRST);
+        }
+        assert_eq!(book.claim(&of_level(11, Level::High), 3, "one", at(0)), Claim::Folded);
+        assert_eq!(book.claim(&of_level(12, Level::Critical), 3, "one", at(0)), FIRST);
+    }
+
+    #[test]
+    fn an_alert_that_has_become_graver_is_told_again() {
+        let mut book = Book::default();
+        book.claim(&of_level(1, Level::Medium), 3, "one", at(0));
+        book.settle(&of_level(1, Level::Medium), &accepted(), "one", NEVER, at(1));
+        assert_eq!(book.claim(&of_level(1, Level::Medium), 3, "one", at(2)), Claim::Settled);
+        assert_eq!(book.claim(&of_level(1, Level::High), 3, "one", at(2)), FIRST);
+        book.settle(&of_level(1, Level::High), &accepted(), "one", NEVER, at(3));
+        // The entry that knew it as less grave comes once more.
+        assert_eq!(book.claim(&of_level(1, Level::Medium), 3, "one", at(4)), Claim::Settled);
+    }
+
+    #[test]
+    fn what_was_confirmed_is_told_should_more_turn_up_and_takes_up_no_place() {
+        let mut book = Book::default();
+        let (Item::Alert(one, _), Item::Alert(by, _)) = (alert(1), alert(2)) else { unreachable!() };
+        assert!(book.confirm(&one, Level::Medium, &by, at(0)));
+        assert_eq!((book.told_one_by_one(), book.alerts[&one].state), (0, State::Confirmed));
+        assert_eq!(book.claim(&alert(1), 1, "one", at(1)), FIRST);
+        assert!(!book.confirm(&one, Level::Medium, &by, at(2)), "somebody is at it");
+        book.settle(&alert(1), &accepted(), "one", NEVER, at(3));
+        assert!(book.confirm(&one, Level::Medium, &by, at(4)));
+        assert_eq!(book.alerts[&one].state, State::Sent, "it was told, and that stands");
     }
 
     #[test]

@@ -64,13 +64,8 @@ pub(super) fn alert(contribution: &Contribution, rule: Option<&Rule>, lake: &str
 /// The message about alerts of one rule and window that are too many to be told one by one, of which the gravest here is
 /// one. Its steps are those of the rule, which speak of one alert: so they are said to be for each.
 pub(super) fn storm(of: &RuleWindow, id: String, gravest: &Message, alerts: u64, told: u64, lake: &str) -> Message {
-    let name = gravest.rule_name.clone().unwrap_or_else(|| of.rule.clone());
-    let title = gravest.headline.split(": ").next().unwrap_or_default();
-    let mut what_to_do = vec![
-        "List them with the command below, the gravest first, and look for what they have in common: one actor, one \
-         script, one change."
-            .to_owned(),
-    ];
+    let name = rule_name(of, gravest);
+    let mut what_to_do = what_to_do_about_many();
     if let Some(alert) = &gravest.alert {
         what_to_do.push(format!("Begin with the gravest: `{}` shows its records.", explain(alert, lake)));
     }
@@ -81,7 +76,7 @@ pub(super) fn storm(of: &RuleWindow, id: String, gravest: &Message, alerts: u64,
     Message {
         kind: Kind::Storm,
         id,
-        headline: format!("{title}: {alerts} alerts so far, too many to tell one by one"),
+        headline: format!("{}: {alerts} alerts so far, too many to tell one by one", title(gravest)),
         facts: vec![
             Fact { label: "rule".to_owned(), value: name.clone() },
             Fact { label: "told one by one".to_owned(), value: told.to_string() },
@@ -92,14 +87,68 @@ pub(super) fn storm(of: &RuleWindow, id: String, gravest: &Message, alerts: u64,
         last: None,
         why: vec![
             format!("{told} alerts of this rule and window were told one by one; more would be read by nobody."),
-            "Further ones of this window are not announced.".to_owned(),
+            "Further ones of this window are announced by themselves only if they are graver; when it is over, one message \
+             says how many there were."
+                .to_owned(),
         ],
         what_to_do,
         places: Vec::new(),
-        look: format!("immuta-watch alerts --rule {name} --since {} --lake {lake}", of.start.format("%Y-%m-%d")),
+        look: list(of, &name, lake),
         possibly_repeated: false,
         ..gravest.clone()
     }
+}
+
+/// The message about how many alerts of one rule and window there were in all, of each level, the gravest first.
+pub(super) fn closing(
+    of: &RuleWindow,
+    gravest: &Message,
+    alerts: u64,
+    by_level: &[(Level, u64)],
+    lake: &str,
+) -> Message {
+    let name = rule_name(of, gravest);
+    let levels: Vec<String> = by_level.iter().map(|(level, count)| format!("{count} {level}")).collect();
+    Message {
+        kind: Kind::Storm,
+        id: format!("closing-{}-{}", of.rule, of.start.format("%Y%m%dT%H%MZ")),
+        level: by_level.first().map_or(gravest.level, |(level, _)| *level),
+        headline: format!("{}: {alerts} alerts in all", title(gravest)),
+        facts: vec![
+            Fact { label: "rule".to_owned(), value: name.clone() },
+            Fact { label: "of which".to_owned(), value: levels.join(", ") },
+        ],
+        count: alerts,
+        first: Some(of.start),
+        last: None,
+        why: vec!["More came than were told one by one. Their window is over now.".to_owned()],
+        what_to_do: what_to_do_about_many(),
+        places: Vec::new(),
+        look: list(of, &name, lake),
+        possibly_repeated: false,
+        ..gravest.clone()
+    }
+}
+
+fn rule_name(of: &RuleWindow, gravest: &Message) -> String {
+    gravest.rule_name.clone().unwrap_or_else(|| of.rule.clone())
+}
+
+fn title(message: &Message) -> &str {
+    message.headline.split(": ").next().unwrap_or_default()
+}
+
+/// The command that lists the alerts of a rule from the beginning of a window on.
+fn list(of: &RuleWindow, rule_name: &str, lake: &str) -> String {
+    format!("immuta-watch alerts --rule {rule_name} --since {} --lake {lake}", of.start.format("%Y-%m-%d"))
+}
+
+fn what_to_do_about_many() -> Vec<String> {
+    vec![
+        "List them with the command below, the gravest first, and look for what they have in common: one actor, one \
+         script, one change."
+            .to_owned(),
+    ]
 }
 
 /// The summary of alerts about events that are too old to be told one by one, and were found at this time; none if there

@@ -191,6 +191,9 @@ impl<S: Store, M: Messenger> Office<'_, S, M> {
 
     async fn tell(&self, name: &str, tally: &mut Tally) -> Result<(), DeliverError> {
         let Some((mut announcement, seen)) = read(self.store, name).await? else { return Ok(()) };
+        if let Some(closing) = &announcement.closing {
+            return Ok(self.close(name, closing, tally).await?);
+        }
         let mut is_superseded = false;
         if let Some(commit) = announcement.commit.clone() {
             if self.is_in_force(&commit).await? {
@@ -211,12 +214,14 @@ impl<S: Store, M: Messenger> Office<'_, S, M> {
             }
         }
         let parcels = self.parcels(&announcement, tally).await?;
-        let holder = format!("{}.{}", self.store.holder(), RUNS.fetch_add(1, Ordering::Relaxed));
+        let holder = self.holder();
         // All of them to their ends, whatever becomes of one: who is stopped between sending a message and entering
         // that it was taken has it sent again.
         let rounds = parcels.into_iter().map(|(destination, parcels)| {
             let to = announcement.everybody.as_ref().unwrap_or(&self.notify.destinations);
-            let round = Round { office: self, name: destination, destination: to.get(destination), holder: &holder };
+            let destination = (destination, to.get(destination));
+            let round =
+                Round { office: self, name: destination.0, destination: destination.1, holder: &holder, entry: name };
             async move { round.hand_over(parcels).await }
         });
         let mut first_error = None;
@@ -232,6 +237,11 @@ impl<S: Store, M: Messenger> Office<'_, S, M> {
             self.store.remove(name).await?;
         }
         Ok(())
+    }
+
+    /// What nobody else claims as.
+    pub(super) fn holder(&self) -> String {
+        format!("{}.{}", self.store.holder(), RUNS.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Whether the commit that an announcement belongs to is the one that the manifest stands for.

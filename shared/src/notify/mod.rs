@@ -7,6 +7,7 @@
 
 mod announcement;
 mod book;
+mod closing;
 mod compose;
 mod confirmation;
 mod deliver;
@@ -19,8 +20,8 @@ pub mod render;
 mod round;
 pub(crate) mod senders;
 
-pub use announcement::{Announcement, Announcer, Candidate, Commit, Late, RuleWindow, Settled, Surplus};
-pub use book::{Book, Claim, Delivery, Folded, Item, State};
+pub use announcement::{Announcement, Announcer, Candidate, Closing, Commit, Late, RuleWindow, Settled, Surplus};
+pub use book::{Beyond, Book, Claim, Delivery, Folded, Item, State};
 pub use deliver::{DeliverError, Failures, Office, Tally, written};
 pub use deliveries::{Summary, Telling, deliveries_of, is_in_the_outbox, summaries_since};
 pub use message::{Fact, Kind, Message, Place};

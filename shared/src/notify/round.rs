@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::announcement::RuleWindow;
-use super::book::{Book, Claim, Item};
+use super::book::{Book, Claim, Delivery, Item};
 use super::compose;
 use super::deliver::{Office, Tally};
 use super::message::Message;
@@ -54,6 +54,8 @@ pub(super) struct Round<'r, 'o, S, M> {
     pub(super) destination: Option<&'r Destination>,
     /// What nobody else is called, and this destination's round of no other entry
     pub(super) holder: &'r str,
+    /// The entry's name
+    pub(super) entry: &'r str,
 }
 
 /// What was sent and has yet to be entered.
@@ -77,27 +79,45 @@ impl<S: Store, M: Messenger> Round<'_, '_, S, M> {
         match parcel.contents {
             Contents::Summary(message) => {
                 let item = Item::Folded(message.count);
-                self.all(&mut book, vec![(item, *message)], tally).await
+                self.all(&mut book, vec![(item, *message)], tally).await.map(|_| ())
             }
             Contents::Alerts(of, Messages { to_tell, further, confirmed }) => {
                 self.confirm(&mut book, &confirmed, tally).await?;
-                let before = tally.folded;
                 let gravest = to_tell.first().cloned();
                 let items = to_tell
                     .into_iter()
                     .filter_map(|message| Some((Item::Alert(message.alert.clone()?, message.level), message)))
                     .collect();
-                self.all(&mut book, items, tally).await?;
-                tally.folded += further;
-                let folded = tally.folded - before;
-                let Some(gravest) = gravest.filter(|_| folded > 0) else { return Ok(()) };
-                let told = book.book().told_one_by_one();
-                let id = format!("storm-{}-{}", of.rule, of.start.format("%Y%m%dT%H%MZ"));
-                let message = compose::storm(&of, id, &gravest, told + folded, told, self.office.lake);
-                let item = Item::Folded(message.count);
-                self.all(&mut book, vec![(item, message)], tally).await
+                let beyond = self.all(&mut book, items, tally).await?;
+                tally.folded += beyond.len() as u64 + further;
+                match gravest {
+                    Some(gravest) if !beyond.is_empty() || further > 0 => {
+                        self.tell_of_beyond(&mut book, &of, &gravest, (&beyond, further), tally).await
+                    }
+                    _ => Ok(()),
+                }
             }
         }
+    }
+
+    /// Tells that there are more alerts than are told one by one, and sees to it that at the end it is said how many.
+    async fn tell_of_beyond(
+        &self,
+        book: &mut OpenBook<'_, S>,
+        of: &RuleWindow,
+        gravest: &Message,
+        (beyond, further): (&[(AlertId, Level)], u64),
+        tally: &mut Tally,
+    ) -> Result<(), StoreError> {
+        if book.book().beyond.is_empty() {
+            self.office.leave_closing(of, self.name, gravest).await?;
+        }
+        book.update(|book: &mut Book| book.beyond.add(self.entry, beyond, further)).await?;
+        let (told, alerts) = (book.book().told_one_by_one(), book.book().in_all());
+        let id = format!("storm-{}-{}", of.rule, of.start.format("%Y%m%dT%H%MZ"));
+        let message = compose::storm(of, id, gravest, alerts, told, self.office.lake);
+        let item = Item::Folded(message.count);
+        self.all(book, vec![(item, message)], tally).await.map(|_| ())
     }
 
     /// Enters all that was told by other alerts, in one write.
@@ -121,23 +141,28 @@ impl<S: Store, M: Messenger> Round<'_, '_, S, M> {
         Ok(())
     }
 
-    /// Claims, sends and settles one after the other.
-    async fn all(
+    /// Claims, sends and settles one after the other; the alerts that are not told by themselves.
+    pub(super) async fn all(
         &self,
         book: &mut OpenBook<'_, S>,
         items: Vec<(Item, Message)>,
         tally: &mut Tally,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<(AlertId, Level)>, StoreError> {
         let mut unsettled: Unsettled = None;
+        let mut beyond = Vec::new();
         for (item, message) in &items {
             if self.office.failures.are_enough(self.name) || self.is_too_late() {
-                // Not claimed: only what is settled or folded already needs nothing more.
-                tally.pending += u64::from(!book.book().needs_nothing(item, self.office.notify.storm));
+                // Not claimed: only what is settled already needs nothing more.
+                tally.pending += u64::from(!book.book().needs_nothing(item));
                 continue;
             }
             match self.enter(book, unsettled.take(), Some(item)).await? {
                 Claim::Settled => {}
-                Claim::Folded => tally.folded += 1,
+                Claim::Folded => {
+                    if let Item::Alert(alert, level) = item {
+                        beyond.push((alert.clone(), *level));
+                    }
+                }
                 Claim::Later(_) => tally.pending += 1,
                 Claim::Send { possibly_repeated } => {
                     unsettled = self.send(book, item, message, possibly_repeated).await;
@@ -150,7 +175,7 @@ impl<S: Store, M: Messenger> Round<'_, '_, S, M> {
         if unsettled.is_some() {
             self.enter(book, unsettled, None).await?;
         }
-        Ok(())
+        Ok(beyond)
     }
 
     /// Whether an attempt that is begun now might not be over in time.
@@ -222,10 +247,8 @@ fn came_of(unsettled: Option<&(Item, Sent)>, possibly_repeated: bool) -> Tally {
 
 impl Book {
     /// Whether an item needs no attempt of anybody's.
-    fn needs_nothing(&self, item: &Item, most: u32) -> bool {
-        match self.delivery(item) {
-            Some(delivery) => delivery.is_settled(),
-            None => self.folds(item, most),
-        }
+    fn needs_nothing(&self, item: &Item) -> bool {
+        let is_beyond = || matches!(item, Item::Alert(alert, _) if self.beyond.holds(alert));
+        self.delivery(item).map_or_else(is_beyond, Delivery::is_settled)
     }
 }

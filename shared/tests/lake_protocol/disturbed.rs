@@ -221,12 +221,14 @@ pub(crate) fn deliveries_in<'b>(
 ) -> impl Iterator<Item = (String, &'b immuta_watch::notify::Delivery)> {
     let parts: Vec<&str> = name.trim_start_matches(names::DELIVERIES).split('/').collect();
     let date = parts[0].trim_start_matches("date=");
-    let folded = match parts[1] {
-        "late" => format!("late-{}T{}", date.replace('-', ""), parts[2].replacen('-', "Z-", 1)),
-        rule => format!("storm-{rule}-{}T{}Z", date.replace('-', ""), parts[2]),
+    let time = format!("{}T{}", date.replace('-', ""), parts[2]);
+    let (folded, closing) = match parts[1] {
+        "late" => (format!("late-{}", time.replacen('-', "Z-", 1)), String::new()),
+        rule => (format!("storm-{rule}-{time}Z"), format!("closing-{rule}-{time}Z")),
     };
     let single = book.alerts.iter().map(|(id, delivery)| (id.to_string(), delivery));
-    single.chain(book.delivery(&Item::Folded(0)).map(|delivery| (folded, delivery)))
+    let folded = book.delivery(&Item::Folded(0)).map(|delivery| (folded, delivery));
+    single.chain(folded).chain(book.delivery(&Item::Closing(0)).map(|delivery| (closing, delivery)))
 }
 
 impl Store for Worker<'_> {

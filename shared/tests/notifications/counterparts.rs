@@ -146,11 +146,18 @@ async fn a_burst_that_was_told_in_a_few_messages_is_confirmed_as_a_whole() {
     }
     let told = world.deliver(time(TOLD)).await;
     assert_eq!((told.sent, told.folded), (11, BURST as u64 - 10), "ten one by one, and one about all");
+    assert!(world.chat.taken()[10].headline.ends_with("11 alerts so far, too many to tell one by one"));
+    let later = world.deliver(time(TOLD) + TimeDelta::minutes(10)).await;
+    assert_eq!(later, Tally::default(), "what is due at the end of the window is not pending");
     let records: Vec<Value> = (0..BURST)
         .map(|number| audited(&number.to_string(), "USER_ADMIN", &format!("user{number}@x"), HAPPENED))
         .collect();
     world.export("e1", &records, hours_later(4)).await;
     let confirmed = world.deliver(hours_later(4)).await;
-    assert_eq!((confirmed.sent, confirmed.pending), (0, 0));
-    assert_eq!(world.chat.taken().len(), 11);
+    assert_eq!((confirmed.sent, confirmed.pending), (1, 0));
+    let taken = world.chat.taken();
+    assert_eq!(taken.len(), 12);
+    assert_eq!(taken[11].headline, "Permissions updated (webhook): 500 alerts in all");
+    assert_eq!(taken[11].facts[1].value, "500 high");
+    assert!(world.store.list(names::OUTBOX).await.unwrap().is_empty());
 }

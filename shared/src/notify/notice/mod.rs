@@ -184,7 +184,7 @@ impl Notice {
         now: DateTime<Utc>,
     ) -> Result<String, StoreError> {
         let (id, message) = (self.id(), self.message(lake));
-        let of = RuleWindow { rule: self.rule().0.to_owned(), start: self.window_start() };
+        let of = RuleWindow { rule: self.rule().0.to_owned(), start: self.window_start(), hours: 24 };
         let settled = Settled { level: message.level, route: Route::Both, raised: message.why.clone() };
         let candidate = Candidate {
             alert: id.clone(),
@@ -201,6 +201,7 @@ impl Notice {
             candidates: vec![candidate],
             surplus: Vec::new(),
             late: Vec::new(),
+            closing: None,
         };
         let entry = names::outbox_notice(&id);
         store.put(&entry, &mut Blob::of(&announcement.encode())).await?;

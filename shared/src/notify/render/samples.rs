@@ -53,7 +53,7 @@ pub(crate) fn alert() -> Message {
 
 pub(crate) fn storm() -> Message {
     let gravest = alert();
-    let of = RuleWindow { rule: gravest.rule.clone().unwrap(), start: at("2026-11-02T20:00:00Z") };
+    let of = RuleWindow { rule: gravest.rule.clone().unwrap(), start: at("2026-11-02T20:00:00Z"), hours: 24 };
     let id = format!("storm-{}-20261102T2000Z", of.rule);
     let storm = compose::storm(&of, id, &gravest, 57, 10, "s3://acme-watch/lake");
     Message { possibly_repeated: true, ..storm }
