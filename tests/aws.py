@@ -42,6 +42,8 @@ class Call(NamedTuple):
     # What the call does, where the service says so in a header: `AmazonSSM.GetParameter`.
     target: str
     headers: dict
+    # As in the request line, encoded.
+    query: str = ""
 
 
 class Server:
@@ -100,8 +102,8 @@ class Server:
 
     def _fault(self, environ):
         headers = {name[5:].replace("_", "-").lower(): text for name, text in environ.items() if name[:5] == "HTTP_"}
-        path = unquote(environ["RAW_URI"].partition("?")[0])
-        call = Call(environ["REQUEST_METHOD"], path, headers.get("x-amz-target", ""), headers)
+        path, _, query = environ["RAW_URI"].partition("?")
+        call = Call(environ["REQUEST_METHOD"], unquote(path), headers.get("x-amz-target", ""), headers, query)
         self.calls.append(call)
         return self.on_call(call) if self.on_call else None
 

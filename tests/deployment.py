@@ -132,9 +132,13 @@ class Deployment:
                 if delivery["state"] in ("pending", "leased"):
                     delivery["until"] = LONG_AGO
             self.cloud.put(self.bucket, key, json.dumps(book).encode())
+        for key, content in self.cloud.objects(self.bucket, "lake/outbox/closing-").items():
+            entry = json.loads(content)
+            entry["closing"]["due"] = LONG_AGO
+            self.cloud.put(self.bucket, key, json.dumps(entry).encode())
         for key, content in self.cloud.objects(self.bucket, "lake/reconcile/").items():
             left = json.loads(content)
-            for known in left["exports"].values():
+            for known in left.get("exports", {}).values():
                 known["enqueued_at"] = LONG_AGO
             self.cloud.put(self.bucket, key, json.dumps(left).encode())
 

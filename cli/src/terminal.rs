@@ -62,11 +62,13 @@ pub(crate) fn harmless(text: &str, most: usize) -> String {
     shown
 }
 
-/// Text broken into lines of the terminal's width, 100 columns at the most.
+/// Text broken into lines of the terminal's width, 100 columns at the most; never within a word, so that ids can be copied.
 pub(crate) fn wrapped(text: &str, first: &str, later: &str) -> String {
     const WIDEST: usize = 100;
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let options = textwrap::Options::new(textwrap::termwidth().min(WIDEST));
+    let options = textwrap::Options::new(textwrap::termwidth().min(WIDEST))
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .break_words(false);
     textwrap::fill(&text, options.initial_indent(first).subsequent_indent(later))
 }
 

@@ -9,6 +9,7 @@ use immuta_watch::rules::{Condition, Route, Rule};
 use serde_json::{Value, json};
 
 use super::alerts::as_json;
+use super::counterparts::{Counterpart, counterparts};
 use super::open_lake;
 use super::told::Told;
 use crate::arguments::{ExplainAlert, PackOptions};
@@ -40,9 +41,11 @@ pub(crate) fn explain(arguments: &ExplainAlert) -> Result<Exit> {
     };
     let rule = pack.rule(&alert.detail().rule);
     let told = block_on(Told::of_alert(&store, &alert))??;
+    let counterparts = block_on(counterparts(&store, &alert))??;
     if arguments.json {
         let mut report = in_json(&alert, rule);
         report["told"] = told.as_json();
+        report["counterparts"] = counterparts.iter().map(Counterpart::as_json).collect();
         say!("{}", serde_json::to_string_pretty(&report)?)?;
     } else {
         if rule.is_none() {
@@ -51,6 +54,7 @@ pub(crate) fn explain(arguments: &ExplainAlert) -> Result<Exit> {
             say!("--rules FOLDER names the pack that has it.\n")?;
         }
         print(&alert, rule)?;
+        print_counterparts(&counterparts)?;
         print_told(&told)?;
     }
     Ok(Exit::Done)
@@ -85,6 +89,19 @@ fn explain_notice(arguments: &ExplainAlert, notice: &Message, told: &Told) -> Re
     say!("\n  {}", harmless(&notice.look, 2000))?;
     print_told(told)?;
     Ok(Exit::Done)
+}
+
+/// Each sentence once: of several events of one notification it is the same.
+fn print_counterparts(counterparts: &[Counterpart]) -> Result<()> {
+    let mut sentences: Vec<String> = counterparts.iter().map(Counterpart::in_words).collect();
+    sentences.dedup();
+    if !sentences.is_empty() {
+        say!("\n{}", styled(BOLD, "The same change at the other end"))?;
+    }
+    for sentence in sentences {
+        print_paragraph(&sentence)?;
+    }
+    Ok(())
 }
 
 fn print_told(told: &Told) -> Result<()> {

@@ -3,6 +3,7 @@
 pub(crate) mod alerts;
 pub(crate) mod backfill;
 mod backfill_state;
+mod counterparts;
 pub(crate) mod explain;
 pub(crate) mod inspect;
 pub(crate) mod publish;

@@ -15,7 +15,8 @@ use crate::spelling::did_you_mean;
 pub struct NotifyConfiguration {
     /// Alerts whose last event is older are not told one by one; one summary says that they are there.
     pub max_age: Period,
-    /// How many alerts of one rule and window a destination is told one by one; past that, one message says how many.
+    /// How many alerts of one rule and window that are as grave or graver a destination is told one by one; past that, one
+    /// message says that there are more, and one at the end of the window how many there were.
     #[schemars(range(min = 1))]
     pub storm: u32,
     /// Where messages go, by a name of your own.
