@@ -3,6 +3,8 @@
 // The comments here are what --help prints, where marks of Markdown would stand as they are.
 #![allow(clippy::doc_markdown)]
 
+mod webhooks;
+
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
@@ -12,6 +14,11 @@ use immuta_watch::lake::S3Address;
 use immuta_watch::rules::{Level, Question};
 
 use crate::place::Place;
+
+pub(crate) use webhooks::{
+    Action, DEFAULT_KEY, ImmutaOptions, ListWebhooks, PlanWebhooks, RegisterWebhooks, RemoveWebhooks, Replay,
+    TargetOptions, Webhooks, WebhooksCommand,
+};
 
 /// Governance monitoring for Immuta's audit logs: exports in, alerts and a verifiable lake out.
 #[derive(Debug, Parser)]
@@ -43,6 +50,8 @@ pub(crate) enum Command {
     Publish(Publish),
     /// Put the exports that lie in S3 already into the queue that the function reads
     Backfill(Backfill),
+    /// Register Immuta's webhooks, list and remove them, or try notifications on the rules
+    Webhooks(Webhooks),
     /// Count a lake again from the exports and its own files
     Verify(Verify),
     /// Write the exports of a made-up tenant, with planted incidents and a file that names them

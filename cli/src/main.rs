@@ -26,6 +26,7 @@ fn main() -> std::process::ExitCode {
         Command::Rules(rules) => commands::rules::rules(rules),
         Command::Publish(publish) => commands::publish::publish(publish),
         Command::Backfill(backfill) => commands::backfill::backfill(backfill),
+        Command::Webhooks(webhooks) => commands::webhooks::webhooks(webhooks),
         Command::Verify(verify) => commands::verify::verify(verify),
         Command::Simulate(simulate) => commands::simulate::simulate(simulate),
     };

@@ -12,8 +12,8 @@
 //! A webhook's notification takes the shorter way: [`webhook`] ─▶ event ─▶ rules ─▶ alerts.
 //!
 //! [`webhook`], [`event`], [`counterpart`], [`circumstances`], [`rules`], [`findings`], [`alerts`] and [`report`] are pure: no
-//! I/O but temporary files for what does not fit in memory, no clock, no cloud type. [`export`], [`lake`], [`backfill`], [`reconcile`] and the
-//! senders of [`notify`] are the edges; [`function`] is what the functions share; [`aws`] says how AWS is called.
+//! I/O but temporary files for what does not fit in memory, no clock, no cloud type. [`export`], [`lake`], [`backfill`], [`reconcile`],
+//! [`immuta`] and the senders of [`notify`] are the edges; [`function`] is what the functions share; [`aws`] says how AWS is called.
 
 pub mod alerts;
 pub mod aws;
@@ -26,6 +26,7 @@ pub mod event;
 pub mod export;
 pub mod findings;
 pub mod function;
+pub mod immuta;
 pub mod lake;
 pub mod notify;
 pub mod reconcile;

@@ -15,6 +15,12 @@ mod run_report;
 pub(crate) mod simulate;
 mod told;
 pub(crate) mod verify;
+pub(crate) mod webhooks;
+mod webhooks_list;
+mod webhooks_plan;
+mod webhooks_plan_report;
+mod webhooks_replay;
+mod webhooks_select;
 
 use std::io;
 use std::path::Path;

@@ -3,6 +3,7 @@
 
 mod changes;
 mod deliver;
+mod history;
 mod reconcile;
 mod task;
 mod undecided;

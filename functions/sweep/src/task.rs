@@ -73,6 +73,7 @@ impl Sweeper {
             Task::Deliver => Box::pin(self.deliver(&in_force, invocation)).await,
             Task::Reconcile => {
                 let decided = Box::pin(self.decide_the_undecided(&in_force, invocation)).await;
+                Box::pin(self.fetch_undelivered(&in_force, invocation)).await;
                 let compared = Box::pin(self.compare_webhooks(&in_force, invocation)).await;
                 let came = Box::pin(self.reconcile(&in_force, invocation)).await;
                 // Whatever failed fails the invocation, and is tried again, but holds up nothing of the rest.

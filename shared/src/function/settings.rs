@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::{Destination, SlackDestination, SnsDestination, Zone};
+use crate::immuta::{Access, AddressError, SecretPlace};
 use crate::lake::S3Address;
 use crate::spelling::did_you_mean;
 
@@ -28,8 +29,24 @@ const WEBHOOK_SECRET_FROM: &str = "IMMUTA_WATCH_WEBHOOK_SECRET_FROM";
 /// Where the token is kept that stands in the path of webhooks.
 const WEBHOOK_TOKEN_FROM: &str = "IMMUTA_WATCH_WEBHOOK_TOKEN_FROM";
 
-const KNOWN: [&str; 9] =
-    [LAKE, EXPORTS, QUEUE, TOPIC, SLACK_URL_FROM, ZONE, LARGEST_EXPORT, WEBHOOK_SECRET_FROM, WEBHOOK_TOKEN_FROM];
+/// The address of Immuta's tenant.
+const IMMUTA: &str = "IMMUTA_WATCH_IMMUTA";
+/// Where the key of its API is kept.
+const IMMUTA_KEY_FROM: &str = "IMMUTA_WATCH_IMMUTA_KEY_FROM";
+
+const KNOWN: [&str; 11] = [
+    LAKE,
+    EXPORTS,
+    QUEUE,
+    TOPIC,
+    SLACK_URL_FROM,
+    ZONE,
+    LARGEST_EXPORT,
+    WEBHOOK_SECRET_FROM,
+    WEBHOOK_TOKEN_FROM,
+    IMMUTA,
+    IMMUTA_KEY_FROM,
+];
 
 /// How a place of a secret begins.
 const PLACES: [&str; 2] = ["secretsmanager:", "ssm:"];
@@ -59,6 +76,8 @@ pub struct Settings {
     pub destinations: BTreeMap<String, Destination>,
     /// Where the keys are kept that webhooks are verified by
     pub webhook: WebhookKeys,
+    /// How Immuta is asked what it could not deliver; without it, it is not asked
+    pub immuta: Option<Access>,
 }
 
 /// Where the keys are kept that webhooks are verified by: `secretsmanager:NAME` or `ssm:NAME`.
@@ -84,6 +103,9 @@ pub enum SettingsError {
         "neither {WEBHOOK_SECRET_FROM} nor {WEBHOOK_TOKEN_FROM} is set; say where the secret of the webhooks is kept"
     )]
     NoWebhookKeys,
+    /// One of two is set that go together.
+    #[error("{0} is set, and {1} is not; set both, or neither")]
+    Half(&'static str, &'static str),
     /// One cannot be understood.
     #[error("{0}: {1}")]
     Wrong(&'static str, String),
@@ -128,6 +150,7 @@ impl Settings {
                 secret_from: place(WEBHOOK_SECRET_FROM, get(WEBHOOK_SECRET_FROM))?,
                 token_from: place(WEBHOOK_TOKEN_FROM, get(WEBHOOK_TOKEN_FROM))?,
             },
+            immuta: immuta(get(IMMUTA), place(IMMUTA_KEY_FROM, get(IMMUTA_KEY_FROM))?)?,
         })
     }
 
@@ -170,6 +193,20 @@ fn place(name: &'static str, value: Option<&str>) -> Result<Option<String>, Sett
     }
     let reason = "write secretsmanager:NAME or ssm:NAME, never the secret itself";
     Err(SettingsError::Wrong(name, reason.to_owned()))
+}
+
+/// How Immuta is asked. The address is not quoted, since a key may have slipped into it.
+fn immuta(tenant: Option<&str>, key_from: Option<String>) -> Result<Option<Access>, SettingsError> {
+    match (tenant, key_from) {
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(SettingsError::Half(IMMUTA, IMMUTA_KEY_FROM)),
+        (None, Some(_)) => Err(SettingsError::Half(IMMUTA_KEY_FROM, IMMUTA)),
+        (Some(tenant), Some(key_from)) => {
+            let tenant =
+                tenant.parse().map_err(|error: AddressError| SettingsError::Wrong(IMMUTA, error.to_string()))?;
+            Ok(Some(Access { tenant, key_from: SecretPlace::Aws(key_from) }))
+        }
+    }
 }
 
 fn destinations(
@@ -242,6 +279,21 @@ mod tests {
         assert_eq!(read(&[(LAKE, "s3://audit")]).unwrap().webhook, WebhookKeys::default());
         let found = read(&[(LAKE, "s3://audit"), (WEBHOOK_SECRET_FROM, "ssm:/watch/webhook")]).unwrap().webhook;
         assert_eq!((found.secret_from.as_deref(), found.token_from), (Some("ssm:/watch/webhook"), None));
+    }
+
+    #[test]
+    fn immuta_is_asked_where_its_address_and_its_key_are_known() {
+        let (tenant, key) = ((IMMUTA, "https://acme.example.com/"), (IMMUTA_KEY_FROM, "ssm:/watch/key"));
+        let of = |more: &[(&str, &str)]| read(&[&[(LAKE, "s3://audit")], more].concat());
+        let access = of(&[tenant, key]).unwrap().immuta.unwrap();
+        let found = (access.tenant.to_string(), access.key_from.to_string());
+        assert_eq!(found, ("https://acme.example.com".to_owned(), "ssm:/watch/key".to_owned()));
+        assert_eq!(of(&[]).unwrap().immuta, None);
+        assert_eq!(of(&[tenant]), Err(SettingsError::Half(IMMUTA, IMMUTA_KEY_FROM)));
+        assert_eq!(of(&[key]), Err(SettingsError::Half(IMMUTA_KEY_FROM, IMMUTA)));
+        let error = of(&[(IMMUTA, "https://ann:hush@acme.example.com"), key]).unwrap_err().to_string();
+        assert!(error.starts_with("IMMUTA_WATCH_IMMUTA: ") && !error.contains("hush"), "{error}");
+        assert!(!of(&[tenant, (IMMUTA_KEY_FROM, "hush")]).unwrap_err().to_string().contains("hush"));
     }
 
     #[test]

@@ -71,11 +71,15 @@ pub enum Metric {
     NotificationsNotAudited,
     /// Events that no notification told of, though it should have
     ChangesNotAnnounced,
+    /// Notifications that Immuta could not deliver, and that were fetched
+    WebhooksRecovered,
+    /// Times that Immuta's history of webhooks could not be gone through
+    HistoryFailed,
 }
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Metric; 26] = [
+    pub const ALL: [Metric; 28] = [
         Metric::ExportsClassified,
         Metric::ExportsFailed,
         Metric::ExportsRefused,
@@ -102,6 +106,8 @@ impl Metric {
         Metric::DecisionMilliseconds,
         Metric::NotificationsNotAudited,
         Metric::ChangesNotAnnounced,
+        Metric::WebhooksRecovered,
+        Metric::HistoryFailed,
     ];
 
     /// Its name in CloudWatch.
@@ -134,6 +140,8 @@ impl Metric {
             Metric::DecisionMilliseconds => "DecisionMilliseconds",
             Metric::NotificationsNotAudited => "NotificationsNotAudited",
             Metric::ChangesNotAnnounced => "ChangesNotAnnounced",
+            Metric::WebhooksRecovered => "WebhooksRecovered",
+            Metric::HistoryFailed => "HistoryFailed",
         }
     }
 
@@ -199,6 +207,12 @@ impl Metric {
             }
             Metric::ChangesNotAnnounced => {
                 "Events that no webhook told of, of kinds of which this tenant's webhooks always told; a notice names them"
+            }
+            Metric::WebhooksRecovered => {
+                "Notifications that Immuta could not deliver: fetched from its history, or sent again because `sweep` asked"
+            }
+            Metric::HistoryFailed => {
+                "1 if Immuta's history of webhooks could not be gone through to its end; `sweep` tries again in an hour"
             }
         }
     }

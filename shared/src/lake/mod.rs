@@ -5,6 +5,7 @@
 
 mod alerts;
 mod announced;
+mod arrived;
 mod at_once;
 mod audited;
 mod clock;
@@ -27,6 +28,7 @@ pub(crate) use at_once::{SMALL_FILES, at_once};
 
 pub use alerts::{ReadError, alerts_committed, read_alert, read_approvals, visit_alerts};
 pub use announced::{Announced, announced, received_within};
+pub use arrived::find_receipt;
 pub use audited::{Audited, AuditedBatch, AuditedFile};
 pub use clock::{Clock, SystemClock};
 pub use commit::{Announce, CommitError, Lake, OpenExport, Outcome, Version};

@@ -34,6 +34,7 @@
 //! reconcile/changes.json                           notifications whose event has not come, and how often the audit log and
 //!                                                  webhooks told of the same changes
 //! reconcile/backlog.json                           before which day every notification is decided
+//! reconcile/history.json                           what was done about notifications that Immuta could not deliver
 //! ```
 //!
 //! What webhooks tell comes by itself, beside the exports:
@@ -87,6 +88,8 @@ pub const MISSING: &str = "reconcile/missing.json";
 pub const CHANGES: &str = "reconcile/changes.json";
 /// Before which day every notification is decided.
 pub const BACKLOG: &str = "reconcile/backlog.json";
+/// What was done about notifications that Immuta could not deliver.
+pub const HISTORY: &str = "reconcile/history.json";
 /// The folder of the notifications of webhooks.
 pub const WEBHOOKS: &str = "webhooks/";
 /// The folders of files that manifests name.
@@ -296,7 +299,7 @@ mod tests {
         );
         assert_eq!(date_of(&file(Area::Alerts, date, &source)), date);
         assert_eq!(date_of(&manifest(&source)), None);
-        assert!(is_in_a_folder(MISSING));
+        assert!(is_in_a_folder(MISSING) && is_in_a_folder(HISTORY));
         assert!(is_of(&file(Area::Rollups, date, &source), &source));
         assert!(!is_of(&manifest(&source), &source));
         assert!(!is_of("rollups/another.parquet", &source));

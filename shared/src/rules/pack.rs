@@ -18,6 +18,7 @@ use crate::circumstances::{Circumstance, Installation, ManualLists};
 use crate::config::Configuration;
 use crate::digest;
 use crate::event::Service;
+use crate::webhook::is_kind;
 
 /// A rule, ready to match.
 pub struct Rule {
@@ -202,6 +203,19 @@ impl Pack {
         let file =
             id_or_name.rsplit('/').next().and_then(|last| last.rsplit_once('.')).map_or(id_or_name, |file| file.0);
         self.rules.iter().find(|rule| rule.id == id_or_name || rule.name == file)
+    }
+
+    /// The notification types that rules about webhooks ask for, each with the names of those rules. A rule that may be
+    /// about any type adds none.
+    #[must_use]
+    pub fn notification_types(&self) -> BTreeMap<&str, Vec<&str>> {
+        let mut types: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for rule in self.rules.iter().filter(|rule| rule.service == Service::Webhook) {
+            for kind in rule.kinds.iter().filter(|kind| is_kind(kind)) {
+                types.entry(kind).or_default().push(&rule.name);
+            }
+        }
+        types
     }
 
     /// What the configuration says of events.

@@ -15,5 +15,5 @@ pub use body::Notification;
 pub(crate) use decision::VERSION as DECISION_VERSION;
 pub use decision::{Decided, Decision, Outcome};
 pub use receipt::{Receipt, ReceiptError, SAME_WITHIN, repeat_of};
-pub use request::{LARGEST_BODY, Refusal, Request};
+pub use request::{LARGEST_BODY, Refusal, Request, is_kind};
 pub use signature::{Keys, NoKeys};

@@ -104,14 +104,20 @@ impl Request {
     }
 }
 
+/// Whether a text can be the name of a notification type, and so the last part of a path: letters, digits, `_` and `-`, 64
+/// of them at the most, the first a small letter.
+#[must_use]
+pub fn is_kind(text: &str) -> bool {
+    text.len() <= LONGEST_KIND
+        && text.starts_with(|first: char| first.is_ascii_lowercase())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+}
+
 /// The last part of the path, and the one before it.
 fn parts(path: &str) -> Option<(String, Option<String>)> {
     let parts: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
     let (kind, before) = parts.split_last()?;
-    let is_kind = kind.len() <= LONGEST_KIND
-        && kind.starts_with(|first: char| first.is_ascii_lowercase())
-        && kind.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
-    let fits = is_kind && parts.len() <= MOST_PARTS && before.iter().all(|part| !part.is_empty());
+    let fits = is_kind(kind) && parts.len() <= MOST_PARTS && before.iter().all(|part| !part.is_empty());
     fits.then(|| ((*kind).to_owned(), before.last().map(|token| (*token).to_owned())))
 }
 
