@@ -36,7 +36,8 @@ test-end-to-end: build ## The built programs against real parts (DuckDB, pySigma
 
 bench: ## Compare with what one would run instead (BENCH=--base: a few minutes)
 	cargo build --quiet --locked --release --workspace --bins --examples
-	IMMUTA_WATCH=target/release/immuta-watch IMMUTA_WATCH_CLASSIFY=target/release/classify $(PYTHON) bench/run.py $(BENCH)
+	IMMUTA_WATCH=target/release/immuta-watch IMMUTA_WATCH_CLASSIFY=target/release/classify \
+		IMMUTA_WATCH_WEBHOOK=target/release/webhook $(PYTHON) bench/run.py $(BENCH)
 
 lint: ## Formatting, clippy, documentation
 	cargo fmt --all --check

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import cost
+import report_webhook
 
 FLOORS = {
     "plain": "floor: decompress, split into lines",
@@ -251,6 +252,8 @@ def write_docs(results: dict, page: Path) -> None:
         replace(page, MARKS, markdown(results))
     if "function" in results:
         replace(page, FUNCTION_MARKS, function_markdown(results))
+    if "webhook" in results:
+        replace(page, report_webhook.MARKS, report_webhook.markdown(results))
 
 
 def replace(page: Path, marks: "tuple[str, str]", text: str) -> None:

@@ -23,14 +23,18 @@ ROOT = BENCH.parent
 sys.path[:0] = [str(ROOT / "tests"), str(BENCH)]
 sys.dont_write_bytecode = True
 
+import contest_webhook  # noqa: E402
 import data  # noqa: E402
 import packs  # noqa: E402
 import report  # noqa: E402
+import report_webhook  # noqa: E402
 import run as end_to_end  # noqa: E402  tests/run.py, which makes the environment that DuckDB is in
 
 WORK = ROOT / "target" / "bench"
 BINARY = Path(os.environ.get("IMMUTA_WATCH", ROOT / "target" / "release" / "immuta-watch")).absolute()
 CLASSIFY = Path(os.environ.get("IMMUTA_WATCH_CLASSIFY", BINARY.parent / "classify")).absolute()
+WEBHOOK = Path(os.environ.get("IMMUTA_WATCH_WEBHOOK", BINARY.parent / "webhook")).absolute()
+DECISION = Path(os.environ.get("DECISION", BINARY.parent / "examples" / "decision")).absolute()
 FLOOR = Path(os.environ.get("FLOOR", BINARY.parent / "examples" / "floor")).absolute()
 RSIGMA_VERSION = "0.23.0"
 RSIGMA = WORK / "rsigma" / "bin" / "rsigma"
@@ -224,6 +228,13 @@ def function(large: data.Export, many: data.Export) -> dict:
     return {**found, **facts, "zip_mib": round(zipped(CLASSIFY) / 2**20, 2)}
 
 
+def webhook() -> "tuple[dict, list[str]]":
+    """The function webhook; see contest_webhook.py."""
+    print("\nthe function webhook", flush=True)
+    found, differences = contest_webhook.run(measured, WORK, end_to_end.python(), BINARY, WEBHOOK, DECISION)
+    return {**found, "zip_mib": round(zipped(WEBHOOK) / 2**20, 2)}, differences
+
+
 def zipped(binary: Path) -> int:
     """The size of the zip that Lambda is given, in bytes."""
     stripped = WORK / "bootstrap"
@@ -249,6 +260,7 @@ def arguments() -> argparse.Namespace:
     size.add_argument("--base", action="store_true", help="the base size only (a few minutes)")
     size.add_argument("--full", action="store_true", help="also 100 times the base size (an hour, 50 GB of disk)")
     parser.add_argument("--function", action="store_true", help="only what the function takes")
+    parser.add_argument("--webhook", action="store_true", help="only what the function webhook takes")
     parser.add_argument("--no-rsigma", action="store_true", help="leave out rsigma, whose build takes several minutes")
     parser.add_argument("--no-memory", action="store_true", help="leave out the 1 GiB export")
     parser.add_argument("--write-docs", action="store_true", help="put the results into docs/benchmarks.md")
@@ -258,25 +270,33 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     chosen = arguments()
     WORK.mkdir(parents=True, exist_ok=True)
-    for binary in (BINARY, CLASSIFY, FLOOR):
+    for binary in (BINARY, CLASSIFY, WEBHOOK, FLOOR, DECISION):
         if not binary.exists():
             raise SystemExit(f"error: there is no {binary}; run `make bench`, which builds it")
     left_out = []
-    no_rsigma = "not asked for" if chosen.no_rsigma or chosen.function else install_rsigma()
+    parts_alone = chosen.function or chosen.webhook
+    no_rsigma = "not asked for" if chosen.no_rsigma or parts_alone else install_rsigma()
     no_duckdb = end_to_end.make_environment()
     for name, reason in (("rsigma", no_rsigma), ("DuckDB", no_duckdb)):
         if reason is not None:
             left_out.append(f"{name}: {reason}")
             print(f"LEFT OUT {left_out[-1]}")
     release = subprocess.run([BINARY, "--version"], check=True, capture_output=True, text=True).stdout.split()[-1]
-    if chosen.function:
+    if parts_alone:
         if no_duckdb is not None:
             raise SystemExit(f"error: no environment for the stand-ins of AWS: {no_duckdb}")
-        many = data.export(BINARY, WORK / "data", release, data.base_times(1))
-        large = data.export(BINARY, WORK / "data", release, data.GIBIBYTE)
         results = {"date": date.today().isoformat(), "release": release, "machine": machine()}
-        results["function"] = function(large, many)
-        print(report.function_lines(results["function"]))
+        differences = []
+        if chosen.function:
+            many = data.export(BINARY, WORK / "data", release, data.base_times(1))
+            large = data.export(BINARY, WORK / "data", release, data.GIBIBYTE)
+            results["function"] = function(large, many)
+            print(report.function_lines(results["function"]))
+        if chosen.webhook:
+            results["webhook"], differences = webhook()
+            print(report_webhook.lines(results["webhook"]))
+        if differences:
+            return 1
         if chosen.write_docs:
             report.write_docs(results, ROOT / "docs" / "benchmarks.md")
         return 0
@@ -310,6 +330,8 @@ def main() -> int:
         results["memory"] = {**export.facts(), **row("", classify(export)[0], export)}
     if no_duckdb is None:
         results["function"] = function(data.export(BINARY, WORK / "data", release, data.GIBIBYTE), exports[1])
+        results["webhook"], differences = webhook()
+        contest.differences += differences
     results["differences"] = contest.differences
     (WORK / "result.json").write_text(json.dumps(results, indent=2) + "\n")
     shutil.rmtree(WORK / "lake", ignore_errors=True)
@@ -317,6 +339,8 @@ def main() -> int:
     print("\n" + report.summary(results))
     if "function" in results:
         print(report.function_lines(results["function"]))
+    if "webhook" in results:
+        print(report_webhook.lines(results["webhook"]))
     print(f"\nAll figures: {os.path.relpath(WORK / 'result.json')}. Ratios hold, figures drift.")
     if contest.differences:
         print(f"FAILED: {len(contest.differences)} answers differ, so the times compare nothing")

@@ -6,8 +6,10 @@ import hmac
 import json
 from datetime import datetime, timedelta, timezone
 
+import yaml
+
 from aws import Cloud
-from binary import WEBHOOK, publish
+from binary import ROOT, WEBHOOK, publish
 from deployment import slack_message
 from lambda_runtime import Function
 from slack import Slack
@@ -50,6 +52,20 @@ def request(kind: str, body: bytes, headers=None, secret=SECRET, path=None, meth
         "body": base64.b64encode(body).decode(),
         "isBase64Encoded": True,
     }
+
+
+def notifications():
+    """[(the rule, a type that it is about, a body)], from the examples of the rules."""
+    for path in sorted((ROOT / "rules" / "webhook").glob("*.yml")):
+        rule = yaml.safe_load(path.read_text())
+        kinds = rule["detection"]["selection"]["watch.kind"]
+        for kind in kinds if isinstance(kinds, list) else [kinds]:
+            for example in rule["watch"]["examples"]["positive"]:
+                event = example["event"]
+                inner = {name: value for name, value in event["auditPayload"].items() if name != "type"}
+                if "actor" in event:
+                    inner["actor"] = event["actor"]
+                yield path.stem, kind, body_of({**inner, "unique": f"{kind} {example['name']}"}, event["text"])
 
 
 class Webhooks:

@@ -54,6 +54,8 @@ pub(crate) enum Command {
     Webhooks(Webhooks),
     /// Count a lake again from the exports and its own files
     Verify(Verify),
+    /// Look at everything that a deployment needs: lake, exports, pack, configuration, destinations, webhooks, outbox
+    Doctor(Doctor),
     /// Write the exports of a made-up tenant, with planted incidents and a file that names them
     Simulate(Simulate),
 }
@@ -270,6 +272,36 @@ pub(crate) struct Verify {
     /// Exports, folders or s3://bucket/prefix that must all be in the lake; may be given more than once
     #[arg(long, value_name = "PATH", value_parser = Place::parser())]
     pub(crate) exports: Vec<Place>,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Each check takes ten seconds at the most, and each is told, whatever became of the others. Into the lake it \
+                  writes one small file, below doctor/, and removes it again; nothing is sent without --send.\n\n\
+                  A deployment's template makes the destinations `topic` and `slack`. To have them looked at, set \
+                  IMMUTA_WATCH_TOPIC, IMMUTA_WATCH_SLACK_URL_FROM and IMMUTA_WATCH_ZONE here as the template does.\n\n\
+                  Exit codes: 0 all is well, or there are warnings only · 1 something failed · 2 wrong arguments · \
+                  3 could not be done"
+)]
+pub(crate) struct Doctor {
+    /// The lake, a folder or s3://bucket/prefix
+    #[arg(long, value_parser = Place::parser())]
+    pub(crate) lake: Place,
+    /// The exports, s3://bucket/prefix: whether they come, can be read, and are in the lake
+    #[arg(long)]
+    pub(crate) exports: Option<S3Address>,
+    /// Send a test message to each destination; it says that nothing is wrong, and who sent it
+    #[arg(long)]
+    pub(crate) send: bool,
+    /// Look at this configuration file (YAML), with the rules in force [default: the configuration in force]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where the secret is kept that Immuta signs webhooks with, secretsmanager:NAME or ssm:NAME; may be given more than once
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) webhook_secret_from: Vec<String>,
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -28,6 +28,7 @@ fn main() -> std::process::ExitCode {
         Command::Backfill(backfill) => commands::backfill::backfill(backfill),
         Command::Webhooks(webhooks) => commands::webhooks::webhooks(webhooks),
         Command::Verify(verify) => commands::verify::verify(verify),
+        Command::Doctor(doctor) => commands::doctor::doctor(doctor),
         Command::Simulate(simulate) => commands::simulate::simulate(simulate),
     };
     match done {

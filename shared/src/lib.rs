@@ -13,7 +13,8 @@
 //!
 //! [`webhook`], [`event`], [`counterpart`], [`circumstances`], [`rules`], [`findings`], [`alerts`] and [`report`] are pure: no
 //! I/O but temporary files for what does not fit in memory, no clock, no cloud type. [`export`], [`lake`], [`backfill`], [`reconcile`],
-//! [`immuta`] and the senders of [`notify`] are the edges; [`function`] is what the functions share; [`aws`] says how AWS is called.
+//! [`immuta`] and the senders of [`notify`] are the edges; [`function`] is what the functions share; [`doctor`] looks at all of
+//! it; [`aws`] says how AWS is called.
 
 pub mod alerts;
 pub mod aws;
@@ -22,6 +23,7 @@ pub mod circumstances;
 pub mod config;
 pub mod counterpart;
 mod digest;
+pub mod doctor;
 pub mod event;
 pub mod export;
 pub mod findings;

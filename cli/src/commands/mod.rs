@@ -4,6 +4,8 @@ pub(crate) mod alerts;
 pub(crate) mod backfill;
 mod backfill_state;
 mod counterparts;
+pub(crate) mod doctor;
+mod doctor_report;
 pub(crate) mod explain;
 pub(crate) mod inspect;
 pub(crate) mod publish;
@@ -31,6 +33,12 @@ use immuta_watch::lake::{DirectoryStore, S3Address, S3Store, names};
 use crate::place::Place;
 use crate::runtime::{self, block_on};
 use crate::stores::AnyStore;
+
+/// Who calls: the name of the account on this machine.
+fn account() -> String {
+    let named = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| std::env::var(name).ok());
+    named.unwrap_or_else(|| "unknown".to_owned())
+}
 
 /// Opens a lake that is there already, to read it.
 fn open_lake(place: &Place) -> Result<AnyStore> {

@@ -9,7 +9,7 @@ use immuta_watch::rules::Pack;
 use serde_json::{Value, json};
 
 use super::publish_changes::Changes;
-use super::{create_lake, rules};
+use super::{account, create_lake, rules};
 use crate::arguments::{PackOptions, Publish};
 use crate::examples::Examples;
 use crate::exit::Exit;
@@ -110,8 +110,7 @@ async fn roll_back_in(store: &impl Store, arguments: &Publish) -> Result<Exit> {
 
 /// Who publishes, for the history.
 fn who(arguments: &Publish) -> String {
-    let account = || ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| std::env::var(name).ok());
-    arguments.by.clone().or_else(account).unwrap_or_else(|| "unknown".to_owned())
+    arguments.by.clone().unwrap_or_else(account)
 }
 
 /// What came of it.

@@ -16,7 +16,7 @@ pub(crate) struct Classifier {
 
 impl Classifier {
     pub(crate) fn new(settings: Settings, aws: &SdkConfig) -> Self {
-        Self { desk: Desk::new(settings, aws) }
+        Self { desk: Desk::new(settings, aws, aws) }
     }
 
     /// Delivers what other invocations could not, as far as time allows. What this one left behind (`handled`) was just

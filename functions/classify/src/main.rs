@@ -7,9 +7,7 @@ mod invocation;
 
 use std::sync::Arc;
 
-use immuta_watch::aws;
-use immuta_watch::function::telemetry::{Line, Severity};
-use immuta_watch::function::{Log, Settings};
+use immuta_watch::function::begin;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
 use classifier::Classifier;
@@ -17,14 +15,7 @@ use classifier::Classifier;
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     lambda_runtime::tracing::init_default_subscriber();
-    let settings = match Settings::read(std::env::vars()) {
-        Ok(settings) => settings,
-        Err(error) => {
-            let line = Line::new(Severity::Error, "The function cannot start.").with("reason", error.to_string());
-            Log::new("classify").write(&line);
-            return Err(error.into());
-        }
-    };
-    let classifier = Arc::new(Classifier::new(settings, &aws::settings().await));
+    let (settings, aws) = begin("classify", Ok).await?;
+    let classifier = Arc::new(Classifier::new(settings, &aws));
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| invocation::answer(Arc::clone(&classifier), event))).await
 }

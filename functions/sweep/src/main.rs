@@ -10,9 +10,7 @@ mod undecided;
 
 use std::sync::Arc;
 
-use immuta_watch::aws;
-use immuta_watch::function::telemetry::{Line, Severity};
-use immuta_watch::function::{Desk, Log, Settings};
+use immuta_watch::function::{Desk, begin};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
 use task::Sweeper;
@@ -20,15 +18,7 @@ use task::Sweeper;
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     lambda_runtime::tracing::init_default_subscriber();
-    let settings = match Settings::read(std::env::vars()) {
-        Ok(settings) => settings,
-        Err(error) => {
-            let line = Line::new(Severity::Error, "The function cannot start.").with("reason", error.to_string());
-            Log::new("sweep").write(&line);
-            return Err(error.into());
-        }
-    };
-    let aws = aws::settings().await;
-    let sweeper = Arc::new(Sweeper { desk: Desk::new(settings, &aws), aws });
+    let (settings, aws) = begin("sweep", Ok).await?;
+    let sweeper = Arc::new(Sweeper { desk: Desk::new(settings, &aws, &aws), aws });
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| task::answer(Arc::clone(&sweeper), event))).await
 }

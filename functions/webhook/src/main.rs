@@ -4,9 +4,7 @@ mod receiver;
 
 use std::sync::Arc;
 
-use immuta_watch::aws;
-use immuta_watch::function::telemetry::{Line, Severity};
-use immuta_watch::function::{Log, Settings, SettingsError};
+use immuta_watch::function::{Settings, SettingsError, begin};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
 use receiver::Receiver;
@@ -14,15 +12,8 @@ use receiver::Receiver;
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     lambda_runtime::tracing::init_default_subscriber();
-    let settings = match Settings::read(std::env::vars()).and_then(with_keys) {
-        Ok(settings) => settings,
-        Err(error) => {
-            let line = Line::new(Severity::Error, "The function cannot start.").with("reason", error.to_string());
-            Log::new("webhook").write(&line);
-            return Err(error.into());
-        }
-    };
-    let receiver = Arc::new(Receiver::new(settings, &aws::settings().await));
+    let (settings, aws) = begin("webhook", with_keys).await?;
+    let receiver = Arc::new(Receiver::new(settings, &aws));
     receiver.prepare().await;
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| receiver::answer(Arc::clone(&receiver), event))).await
 }

@@ -6,14 +6,12 @@ use std::time::Duration;
 
 use immuta_watch::aws::{self, SdkConfig};
 use immuta_watch::function::telemetry::{Line, Metric, Severity};
-use immuta_watch::function::{InForce, InForceError, KeyRing, KeyRingError, Log, Settings, load};
-use immuta_watch::lake::{Clock, DecideError, Judge, Kept, S3Store, SystemClock, keep};
-use immuta_watch::notify::{Failures, Office, Senders};
+use immuta_watch::function::{Desk, InForce, InForceError, Invocation, KeyRing, KeyRingError, Settings, tallied};
+use immuta_watch::lake::{Clock, DecideError, Judge, Kept, SystemClock, keep};
 use immuta_watch::rules::Route;
 use immuta_watch::webhook::{Decision, Outcome, Refusal, Request};
 use lambda_runtime::{Error, LambdaEvent};
 use serde_json::{Value, json};
-use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
 
 /// When the answer is given, whatever is still under way: half of what Immuta waits.
@@ -35,21 +33,15 @@ const FAILED: u16 = 500;
 
 /// The function.
 pub(crate) struct Receiver {
-    settings: Settings,
     keys: KeyRing,
-    store: S3Store,
-    senders: Senders,
-    /// The lake's address, as messages name it
-    lake: String,
-    log: Log,
-    /// What was in force when it was last looked at
-    known: Mutex<Option<Arc<InForce>>>,
+    desk: Desk,
 }
 
 /// Does what a request asks for. There is always an answer, and it says nothing but its status.
 pub(crate) async fn answer(receiver: Arc<Receiver>, event: LambdaEvent<Value>) -> Result<Value, Error> {
     let begun = Instant::now();
-    let status = receiver.receive(&event.payload, &event.context.request_id, begun).await;
+    let invocation = Invocation::new(&*event.context.request_id, event.context.deadline);
+    let status = receiver.receive(&event.payload, invocation, begun).await;
     let headers = if status == Refusal::Method.status() { json!({ "allow": "POST" }) } else { json!({}) };
     Ok(json!({ "statusCode": status, "headers": headers, "body": "", "isBase64Encoded": false }))
 }
@@ -64,15 +56,7 @@ enum Undecided {
 impl Receiver {
     pub(crate) fn new(settings: Settings, aws: &SdkConfig) -> Self {
         let hurried = aws::hurried(aws);
-        Self {
-            keys: KeyRing::new(settings.webhook.clone(), &hurried),
-            store: S3Store::new(aws::s3(&hurried), &settings.lake),
-            senders: Senders::new(aws),
-            lake: settings.lake.to_string(),
-            log: Log::new(settings.function.clone()),
-            known: Mutex::new(None),
-            settings,
-        }
+        Self { keys: KeyRing::new(settings.webhook.clone(), &hurried), desk: Desk::new(settings, &hurried, aws) }
     }
 
     /// Reads what every request needs, while nobody waits. Whatever fails is tried again with the first request, which
@@ -80,13 +64,13 @@ impl Receiver {
     pub(crate) async fn prepare(&self) {
         let until = Instant::now() + TIME_TO_PREPARE;
         let _ = timeout_at(until, self.keys.keys()).await;
-        let _ = timeout_at(until, self.in_force()).await;
+        let _ = timeout_at(until, self.desk.look()).await;
     }
 
     /// The status of the answer.
-    async fn receive(self: &Arc<Self>, event: &Value, request_id: &str, begun: Instant) -> u16 {
+    async fn receive(self: &Arc<Self>, event: &Value, invocation: Invocation, begun: Instant) -> u16 {
         let received = SystemClock.now();
-        let line = |severity, message| Line::new(severity, message).with("request_id", request_id);
+        let line = |severity, message| invocation.line(severity, message);
         let request = match Request::read(event) {
             Ok(request) => request,
             Err(refusal) => return self.refuse(line(Severity::Warn, "Request refused."), refusal),
@@ -100,38 +84,38 @@ impl Receiver {
         };
         if let Some(reason) = reason {
             // Not kept either: whoever cannot be told from Immuta must not fill the lake.
-            self.log.write(&line(Severity::Error, "Request could not be verified.").with("reason", reason));
+            self.desk.log.write(&line(Severity::Error, "Request could not be verified.").with("reason", reason));
             return FAILED;
         }
-        let kept = match keep(&self.store, &request.kind, &request.body, received).await {
+        let kept = match keep(&self.desk.store, &request.kind, &request.body, received).await {
             Ok(kept) => kept,
             Err(error) => {
                 let failed = line(Severity::Error, "Notification could not be kept.").with("reason", error.to_string());
-                self.log.write(&failed);
+                self.desk.log.write(&failed);
                 return FAILED;
             }
         };
         let line = |severity, message| line(severity, message).with("receipt", kept.name.clone());
         let bytes = request.body.len();
         let noted = line(Severity::Info, "Notification kept.").with("bytes", bytes);
-        self.log.write(&noted.count(Metric::WebhooksReceived, 1));
+        self.desk.log.write(&noted.count(Metric::WebhooksReceived, 1));
         // A task of its own: a panic ends it and not the answer, and what takes too long is not broken off in the middle of
         // a delivery, but goes on when Lambda next lets the process run.
         let about = line(Severity::Info, "Notification decided.");
-        let work = tokio::spawn(Arc::clone(self).work(kept.clone(), about, begun));
+        let work = tokio::spawn(Arc::clone(self).work(kept.clone(), about, invocation.clone(), begun));
         let left = match timeout_at(begun + BUDGET, work).await {
             Ok(Ok(())) => return OK,
             Ok(Err(_)) => "the program failed at an assumption of its own; the log above says where",
             Err(_) => "it takes too long to wait for; what is not done by then is left for the sweep",
         };
-        self.log.write(&line(Severity::Warn, "Notification not finished.").with("reason", left));
+        self.desk.log.write(&line(Severity::Warn, "Notification not finished.").with("reason", left));
         OK
     }
 
     fn refuse(&self, line: Line, refusal: Refusal) -> u16 {
         let status = refusal.status();
         let line = line.with("status", status).with("reason", refusal.to_string());
-        self.log.write(&line.count(Metric::WebhooksRefused, 1));
+        self.desk.log.write(&line.count(Metric::WebhooksRefused, 1));
         status
     }
 
@@ -146,71 +130,67 @@ impl Receiver {
         }
     }
 
-    /// Decides, tells, and says so in the log.
-    async fn work(self: Arc<Self>, kept: Kept, line: Line, begun: Instant) {
-        let (in_force, decision) = match self.decide(&kept).await {
+    /// Decides, tells, and says so in the log; then tells of whoever changed what is in force.
+    async fn work(self: Arc<Self>, kept: Kept, line: Line, invocation: Invocation, begun: Instant) {
+        let (in_force, decision) = match self.decide(&kept, &invocation).await {
             Ok(decided) => decided,
             Err(error) => {
                 let reason = match error {
                     Undecided::InForce(error) => error.to_string(),
                     Undecided::Decide(error) => error.to_string(),
                 };
-                let undecided = Line::new(Severity::Error, "Notification not decided.").with("receipt", kept.name);
-                return self.log.write(&undecided.with("reason", reason));
+                let undecided =
+                    invocation.line(Severity::Error, "Notification not decided.").with("receipt", kept.name);
+                let undecided = undecided.with("kind", kept.receipt.kind);
+                return self.desk.log.write(&undecided.with("reason", reason));
             }
         };
         let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         let mut line = decided(line, &decision).count(Metric::DecisionMilliseconds, milliseconds.max(1));
+        // Before anything is sent, which may take long: what lies in the outbox is told by somebody, whatever becomes of
+        // this process.
+        let changes = self.desk.announce_changes(&in_force, &invocation).await;
         if decision.matches().iter().any(|matched| matched.route > Route::Dashboard) {
             line = self.tell(&in_force, &kept, line, begun).await;
         }
-        self.log.write(&line);
+        self.desk.log.write(&line);
+        for entry in changes {
+            if is_time_to_deliver(begun) {
+                let _ = self.desk.office_until(&in_force, None).deliver_entry(&entry).await;
+            }
+        }
     }
 
-    async fn decide(&self, kept: &Kept) -> Result<(Arc<InForce>, Decision), Undecided> {
-        let in_force = self.in_force().await.map_err(Undecided::InForce)?;
-        let decision = self.judge(&in_force).decide(&self.store, kept, SystemClock.now()).await;
+    /// Decides by the pack in force now, or the one of a moment ago if that cannot be read: an interruption is worth
+    /// nothing an hour later.
+    async fn decide(&self, kept: &Kept, invocation: &Invocation) -> Result<(Arc<InForce>, Decision), Undecided> {
+        let in_force = self.desk.look_or_go_on(invocation).await.map_err(Undecided::InForce)?;
+        let decision = self.judge(&in_force).decide(&self.desk.store, kept, SystemClock.now()).await;
         Ok((in_force, decision.map_err(Undecided::Decide)?))
     }
 
-    /// The pack in force now.
-    async fn in_force(&self) -> Result<Arc<InForce>, InForceError> {
-        let mut known = self.known.lock().await;
-        let found = load(&self.store, &self.settings, known.as_ref()).await?;
-        *known = Some(Arc::clone(&found));
-        Ok(found)
-    }
-
     fn judge<'j>(&'j self, in_force: &'j InForce) -> Judge<'j> {
-        Judge { pack: &in_force.pack, configuration: &in_force.configuration, lake: &self.lake }
+        Judge { pack: &in_force.pack, configuration: &in_force.configuration, lake: &self.desk.lake }
     }
 
     /// Delivers what the decision left in the outbox, if there is time.
     async fn tell(&self, in_force: &InForce, kept: &Kept, line: Line, begun: Instant) -> Line {
-        if begun.elapsed() + TIME_TO_DELIVER > BUDGET {
+        if !is_time_to_deliver(begun) {
             return line.count(Metric::PendingDeliveries, 1);
         }
-        let office = Office {
-            store: &self.store,
-            messenger: &self.senders,
-            clock: &SystemClock,
-            notify: in_force.notify(),
-            lake: &self.lake,
-            until: None,
-            failures: Failures::default(),
-        };
+        let office = self.desk.office_until(in_force, None);
         let (tally, error) = office.deliver(&self.judge(in_force).outbox_of(kept)).await;
-        let line = line
-            .with("sent", tally.sent)
-            .with("folded", tally.folded)
-            .count(Metric::PendingDeliveries, tally.pending)
-            .count(Metric::PossiblyRepeated, tally.possibly_repeated)
-            .count(Metric::RejectedDeliveries, tally.rejected);
+        let line = tallied(line, tally);
         match error {
             None => line,
-            Some(error) => line.with("reason", error.to_string()),
+            Some(error) => line.at_least(Severity::Error).with("delivering_failed", error.to_string()),
         }
     }
+}
+
+/// Whether there is time to begin with delivering something.
+fn is_time_to_deliver(begun: Instant) -> bool {
+    begun.elapsed() + TIME_TO_DELIVER <= BUDGET
 }
 
 /// The line of a notification that was decided. Of what it says it names the type and the rules that hold alone.

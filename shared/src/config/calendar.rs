@@ -79,6 +79,12 @@ impl Calendar {
         Moment { date, weekday: local.weekday(), minute, holiday: self.is_holiday(local.date()), business_hours }
     }
 
+    /// Whether people work on the local date of a moment, at whatever hours.
+    #[must_use]
+    pub fn is_working_day(&self, moment: &Moment) -> bool {
+        self.days.0.contains(&index(moment.weekday)) && !moment.holiday
+    }
+
     fn is_holiday(&self, day: jiff::civil::Date) -> bool {
         self.holidays.contains(&date_of(day))
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use tokio::sync::Mutex;
 
 use super::telemetry::{Line, Metric, Severity};
@@ -29,17 +29,26 @@ pub struct Desk {
     pub log: Log,
     senders: Senders,
     /// What was in force when it was last looked at
-    known: Mutex<Option<Arc<InForce>>>,
+    known: Mutex<Option<Known>>,
+}
+
+/// What was in force when it was last looked at.
+struct Known {
+    in_force: Arc<InForce>,
+    /// Whether the notices of whoever changed it lie in the outbox, or were told
+    is_announced: bool,
 }
 
 impl Desk {
-    /// Makes one. Nothing is asked of AWS yet.
+    /// Makes one. Nothing is asked of AWS yet. `lake` is how S3 is called, `people` how messages and secrets are handed
+    /// over: whoever is waited for hurries with the one and not with the other, since a message that is broken off may
+    /// have arrived.
     #[must_use]
-    pub fn new(settings: Settings, aws: &SdkConfig) -> Self {
-        let s3 = aws::s3(aws);
+    pub fn new(settings: Settings, lake: &SdkConfig, people: &SdkConfig) -> Self {
+        let s3 = aws::s3(lake);
         Self {
             store: S3Store::new(s3.clone(), &settings.lake),
-            senders: Senders::new(aws),
+            senders: Senders::new(people),
             lake: settings.lake.to_string(),
             log: Log::new(settings.function.clone()),
             known: Mutex::new(None),
@@ -53,34 +62,72 @@ impl Desk {
     /// # Errors
     /// [`InForceError`]
     pub async fn in_force(&self, invocation: &Invocation) -> Result<Arc<InForce>, InForceError> {
-        let mut known = self.known.lock().await;
-        let found = match (load(&self.store, &self.settings, known.as_ref()).await, known.as_ref()) {
-            (Ok(found), _) => found,
-            // Better by what was in force a moment ago than not at all.
-            (Err(error @ InForceError::Packs(_)), Some(known)) => {
-                let line = invocation.line(Severity::Error, "What is in force cannot be read.");
-                self.log.write(&line.with("reason", error.to_string()).count(Metric::PacksUnreadable, 1));
-                return Ok(Arc::clone(known));
-            }
-            (Err(error), _) => return Err(error),
-        };
-        let is_news = known.as_ref().is_none_or(|known| known.current != found.current);
-        if is_news {
-            match self.tell_of_changes(&found, invocation).await {
-                Ok(()) => *known = Some(Arc::clone(&found)),
-                // Not known, so it is tried again with the next invocation; other work need not wait for it.
-                Err(reason) => {
-                    let line = invocation.line(Severity::Warn, "Notice failed.").with("reason", reason);
-                    self.log.write(&line);
-                }
-            }
+        let found = self.look_or_go_on(invocation).await?;
+        for entry in self.announce_changes(&found, invocation).await {
+            // What cannot be delivered now lies in the outbox.
+            let _ = self.office(&found, invocation).deliver_entry(&entry).await;
         }
         Ok(found)
     }
 
-    /// Tells of every change of what is in force that was not told of before: the destinations of before and those of
-    /// now, whatever routes say, so that nobody changes what is told without its being told.
-    async fn tell_of_changes(&self, in_force: &InForce, invocation: &Invocation) -> Result<(), String> {
+    /// As [`Desk::look`]; but if it cannot be read, what was in force a moment ago: better by that than not at all.
+    ///
+    /// # Errors
+    /// [`InForceError`]
+    pub async fn look_or_go_on(&self, invocation: &Invocation) -> Result<Arc<InForce>, InForceError> {
+        match self.look().await {
+            Err(error @ InForceError::Packs(_)) => {
+                let Some(known) = self.known.lock().await.as_ref().map(|known| Arc::clone(&known.in_force)) else {
+                    return Err(error);
+                };
+                let line = invocation.line(Severity::Error, "What is in force cannot be read.");
+                self.log.write(&line.with("reason", error.to_string()).count(Metric::PacksUnreadable, 1));
+                Ok(known)
+            }
+            found => found,
+        }
+    }
+
+    /// The pack in force now, and nobody is told of anything: for whoever must first answer. See
+    /// [`Desk::announce_changes`] for what is left to do.
+    ///
+    /// # Errors
+    /// [`InForceError`]
+    pub async fn look(&self) -> Result<Arc<InForce>, InForceError> {
+        let mut known = self.known.lock().await;
+        let found = load(&self.store, &self.settings, known.as_ref().map(|known| &known.in_force)).await?;
+        if known.as_ref().is_none_or(|known| known.in_force.current != found.current) {
+            *known = Some(Known { in_force: Arc::clone(&found), is_announced: false });
+        }
+        Ok(found)
+    }
+
+    /// Leaves in the outbox what people are to hear of whoever changed what is in force, and gives the names of the
+    /// entries. Where that was done before there is none. If the lake fails it is on the log, and is tried again with
+    /// the next invocation; other work need not wait for it.
+    pub async fn announce_changes(&self, in_force: &InForce, invocation: &Invocation) -> Vec<String> {
+        let is_this = |known: &Known| known.in_force.current == in_force.current;
+        if self.known.lock().await.as_ref().is_some_and(|known| known.is_announced && is_this(known)) {
+            return Vec::new();
+        }
+        match self.try_to_announce_changes(in_force).await {
+            Ok(entries) => {
+                // Unless something else was put in force meanwhile, which is to be announced by itself.
+                if let Some(known) = self.known.lock().await.as_mut().filter(|known| is_this(known)) {
+                    known.is_announced = true;
+                }
+                entries
+            }
+            Err(reason) => {
+                self.log.write(&invocation.line(Severity::Warn, "Notice failed.").with("reason", reason));
+                Vec::new()
+            }
+        }
+    }
+
+    /// Announces every change of what is in force that was not announced before: to the destinations of before and those
+    /// of now, whatever routes say, so that nobody changes what is told without its being told.
+    async fn try_to_announce_changes(&self, in_force: &InForce) -> Result<Vec<String>, String> {
         let told = last_told(&self.store).await.map_err(|error| error.to_string())?;
         let mut news = Vec::new();
         for notice in in_force.changes() {
@@ -104,11 +151,7 @@ impl Desk {
         if told.as_ref() != Some(&in_force.current.hash) {
             note_told(&self.store, &in_force.current.hash).await.map_err(|error| error.to_string())?;
         }
-        for entry in entries {
-            // What cannot be delivered now lies in the outbox.
-            let _ = self.office(in_force, invocation).deliver_entry(&entry).await;
-        }
-        Ok(())
+        Ok(entries)
     }
 
     /// Who is to hear of a change: the destinations of what was in force before, where that can still be read, and of
@@ -150,16 +193,27 @@ impl Desk {
         if known.is_some() { Ok(None) } else { self.tell(in_force, notice, invocation).await.map(Some) }
     }
 
-    /// Delivers messages by the configuration in force.
+    /// Delivers messages by the configuration in force, as long as the invocation has time.
     #[must_use]
     pub fn office<'o>(&'o self, in_force: &'o InForce, invocation: &Invocation) -> Office<'o, S3Store, Senders> {
+        self.office_until(in_force, Some(invocation.until()))
+    }
+
+    /// Delivers messages by the configuration in force; no attempt is begun that might not be over by then. Without a
+    /// time every attempt is begun: for work that goes on when Lambda next lets the process run.
+    #[must_use]
+    pub fn office_until<'o>(
+        &'o self,
+        in_force: &'o InForce,
+        until: Option<DateTime<Utc>>,
+    ) -> Office<'o, S3Store, Senders> {
         Office {
             store: &self.store,
             messenger: &self.senders,
             clock: &SystemClock,
             notify: in_force.notify(),
             lake: &self.lake,
-            until: Some(invocation.until()),
+            until,
             failures: Failures::default(),
         }
     }

@@ -1,5 +1,6 @@
 //! What the Lambda functions have in common: their settings, the pack in force, their log, and how they tell people.
 
+mod begin;
 mod desk;
 mod in_force;
 mod invocation;
@@ -9,6 +10,7 @@ mod outbox;
 mod settings;
 pub mod telemetry;
 
+pub use begin::begin;
 pub use desk::{Desk, tallied};
 pub use in_force::{InForce, InForceError, load};
 pub use invocation::{Invocation, milliseconds_since};

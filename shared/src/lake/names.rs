@@ -37,6 +37,12 @@
 //! reconcile/history.json                           what was done about notifications that Immuta could not deliver
 //! ```
 //!
+//! What `doctor` tries the lake out by, and removes again at once:
+//!
+//! ```text
+//! doctor/<random>.json                             whoever finds one may remove it
+//! ```
+//!
 //! What webhooks tell comes by itself, beside the exports:
 //!
 //! ```text
@@ -74,6 +80,8 @@ pub const ALERTS: &str = "alerts/";
 pub const APPROVALS: &str = "approvals/";
 /// The folder of what has yet to be told.
 pub const OUTBOX: &str = "outbox/";
+/// What is not due before a window is over.
+pub const CLOSING: &str = "outbox/closing-";
 /// The folder of what the watcher told of its own work.
 pub const NOTICES: &str = "notices/";
 /// Which bundle people were told of last.
@@ -90,6 +98,8 @@ pub const CHANGES: &str = "reconcile/changes.json";
 pub const BACKLOG: &str = "reconcile/backlog.json";
 /// What was done about notifications that Immuta could not deliver.
 pub const HISTORY: &str = "reconcile/history.json";
+/// The folder of what `doctor` tries the lake out by.
+pub const DOCTOR: &str = "doctor/";
 /// The folder of the notifications of webhooks.
 pub const WEBHOOKS: &str = "webhooks/";
 /// The folders of files that manifests name.
@@ -111,8 +121,14 @@ pub fn is_plain(name: &str) -> bool {
 /// Whether a name lies in one of the lake's folders.
 #[must_use]
 pub fn is_in_a_folder(name: &str) -> bool {
-    let folders = [MANIFESTS, LEASES, OUTBOX, NOTICES, DELIVERIES, RECONCILE, WEBHOOKS, PACKS];
+    let folders = [MANIFESTS, LEASES, OUTBOX, NOTICES, DELIVERIES, RECONCILE, DOCTOR, WEBHOOKS, PACKS];
     folders.iter().chain(&DATA).any(|folder| name.starts_with(folder))
+}
+
+/// A file that the lake is tried out by, under a name that nobody else draws.
+#[must_use]
+pub fn probe(drawn: u128) -> String {
+    format!("{DOCTOR}{drawn:032x}.json")
 }
 
 /// A bundle of a pack and a configuration, by its hash.
@@ -193,7 +209,7 @@ pub fn outbox_notice(alert: &AlertId) -> String {
 /// How many alerts of a rule and window there were in all, for a destination.
 #[must_use]
 pub fn outbox_closing(rule: &str, window_start: DateTime<Utc>, destination: &str) -> String {
-    format!("{OUTBOX}closing-{rule}-{}-{destination}.json", window_start.format("%Y%m%dT%H%M"))
+    format!("{CLOSING}{rule}-{}-{destination}.json", window_start.format("%Y%m%dT%H%M"))
 }
 
 /// A notice.
@@ -206,6 +222,12 @@ pub fn notice(alert: &AlertId) -> String {
 #[must_use]
 pub fn deliveries_of(rule: &str, window_start: DateTime<Utc>) -> String {
     format!("{DELIVERIES}date={}/{rule}/{}/", window_start.format("%Y-%m-%d"), window_start.format("%H%M"))
+}
+
+/// The delivery records of the windows that begin on a date, and of the summaries of that day.
+#[must_use]
+pub fn deliveries_on(date: NaiveDate) -> String {
+    format!("{DELIVERIES}date={}/", date.format("%Y-%m-%d"))
 }
 
 /// The delivery records of the summaries of old alerts that were found within the hour of this time, the gravest of them
@@ -299,7 +321,7 @@ mod tests {
         );
         assert_eq!(date_of(&file(Area::Alerts, date, &source)), date);
         assert_eq!(date_of(&manifest(&source)), None);
-        assert!(is_in_a_folder(MISSING) && is_in_a_folder(HISTORY));
+        assert!(is_in_a_folder(MISSING) && is_in_a_folder(HISTORY) && is_in_a_folder(&probe(7)));
         assert!(is_of(&file(Area::Rollups, date, &source), &source));
         assert!(!is_of(&manifest(&source), &source));
         assert!(!is_of("rollups/another.parquet", &source));

@@ -1,6 +1,6 @@
 //! The pack: every rule, filter and list, compiled; known by the hash of its files.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use rsigma_eval::Engine;
@@ -195,6 +195,19 @@ impl Pack {
     #[must_use]
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// The names of the lists that something in the pack refers to.
+    #[must_use]
+    pub fn used_lists(&self) -> BTreeSet<&str> {
+        let of_rules = self
+            .rules
+            .iter()
+            .flat_map(|rule| rule.lists.iter().chain(rule.raises.iter().flat_map(|raise| &raise.lists)));
+        let of_filters = self.filters.iter().flat_map(|filter| &filter.lists);
+        let named = of_rules.chain(of_filters).map(|used| used.list.as_str());
+        let of_hands = self.rules.iter().any(Rule::asks_for_hands).then_some(ManualLists::NAMES).into_iter().flatten();
+        named.chain(of_hands).collect()
     }
 
     /// The rule with this id, name or file.

@@ -65,6 +65,23 @@ impl S3Export {
         self.seen()?.last_modified
     }
 
+    /// Reads the first byte, which says whether the object may be read, and decrypted, at all; `None` if it is not there,
+    /// or has none.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub async fn first_byte(&self) -> io::Result<Option<u8>> {
+        let request = self.client.get_object().bucket(self.address.bucket()).key(self.address.key()).range("bytes=0-0");
+        match request.send().await {
+            Ok(answer) => {
+                let bytes = answer.body.collect().await.map_err(io::Error::other)?.into_bytes();
+                Ok(bytes.first().copied())
+            }
+            Err(error) if failure::is_missing(&error) => Ok(None),
+            Err(error) => Err(io::Error::other(failure::in_words(&error, self.address.bucket(), "s3:GetObject"))),
+        }
+    }
+
     fn seen(&self) -> Option<Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
