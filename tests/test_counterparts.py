@@ -1,25 +1,20 @@
 """The same change by webhook and in an export: told once, linked, and missed at either end."""
 
-import hashlib
 import json
+import re
 from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from binary import SWEEP, WEBHOOK
-from deployment import Deployment
-from lambda_runtime import Function, InvocationFailed
+from binary import FAILED, LOOK_NEEDED
+from lambda_runtime import InvocationFailed
 from on_cloud import program_on
-from records import ndjson, record
+from records import record
 from slack_blocks import block_text
-from webhooks import SECRET, permission, request
+from watcher import DELIVER, RECONCILE, Watcher, text
+from webhooks import permission
 
 NOW = datetime.now(timezone.utc)
-RECONCILE = {"task": "reconcile"}
-
-
-def text(time: datetime) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 def granted(permission_name: str, at: datetime, number=1) -> dict:
@@ -36,56 +31,9 @@ def granted(permission_name: str, at: datetime, number=1) -> dict:
     )
 
 
-class World(Deployment):
-    """classify, webhook and sweep over one lake."""
-
-    def __init__(self, cloud, slack):
-        super().__init__(cloud, slack)
-        secret = f"secretsmanager:{cloud.secret(SECRET, 'webhook')}"
-        self.webhook = Function(WEBHOOK, {**self.environment, "IMMUTA_WATCH_WEBHOOK_SECRET_FROM": secret}, name="webhook")
-        settings = {**self.environment, "IMMUTA_WATCH_QUEUE": self.queue.url}
-        self.sweep = Function(SWEEP, settings, timeout_s=60, name="sweep")
-
-    def __exit__(self, kind, *rest):
-        self.webhook.close()
-        self.sweep.close()
-        super().__exit__(kind, *rest)
-
-    def notify(self, body: bytes, kind="permissionsUpdated"):
-        assert self.webhook.invoke(request(kind, body))["statusCode"] == 200
-
-    def export(self, *records: dict, name="events.ndjson"):
-        self.upload(name, ndjson(*records))
-        self.run()
-
-    def keep(self, body: bytes, received: datetime, kind="permissionsUpdated"):
-        """A receipt as the function keeps it, of long ago."""
-        received = received.replace(microsecond=0)
-        kept = {"version": 1, "received": text(received), "kind": kind, "text": body.decode()}
-        named = hashlib.sha256(f"{kind}\n".encode() + body).hexdigest()[:32]
-        key = f"lake/webhooks/date={received:%Y-%m-%d}/{named}-{received:%H%M%S}000.json"
-        self.cloud.put(self.bucket, key, json.dumps(kept).encode())
-        return key.removeprefix("lake/")
-
-    def written_hours_ago(self, folder: str, hours: float):
-        for key in self.cloud.keys(self.bucket, f"lake/{folder}/"):
-            self.cloud.set_age(self.bucket, key, timedelta(hours=hours))
-
-    def reconcile(self) -> dict:
-        """The line of the comparison of one run."""
-        self.sweep.invoke(RECONCILE)
-        return [line for line in self.sweep.log_lines if line.get("message") == "Webhooks compared."][-1]
-
-    def explain(self, alert: str) -> tuple:
-        """As text, and as JSON."""
-        options = ("explain", alert, "--lake", self.lake)
-        program = program_on(self.cloud)
-        return program(*options).out, program(*options, "--json").json
-
-
 @pytest.fixture
 def world(cloud, slack):
-    with World(cloud, slack) as world:
+    with Watcher(cloud, slack) as world:
         yield world
 
 
@@ -139,6 +87,31 @@ def test_a_notification_whose_change_never_comes_is_told_of_once(world):
     assert f"aws s3 cp {world.lake}/{lost} -" in said
     told = len(world.slack.messages)
     assert world.reconcile()["NotificationsNotAudited"] == 0 and len(world.slack.messages) == told
+    program = program_on(world.cloud)
+    matched = program("webhooks", "matches", "--lake", world.lake, "--json").json
+    row = {"sure": 1, "likely": 0, "possible": 0, "missing": 1, "unknown": 0, "waiting": 0}
+    assert matched["notifications"] == {"permissionsUpdated": row}
+    assert matched["events"] == {"PermissionApplied": {"events": 1, "told": 0, "proven": False}}
+    said = program("webhooks", "matches", "--lake", world.lake).out
+    assert "permissionsUpdated" in said and "staged" in said
+
+
+def test_what_is_damaged_of_a_notification_is_mended_as_verify_says(world):
+    world.notify(permission("USER_ADMIN"))
+    program = program_on(world.cloud)
+    verify = ("verify", "--lake", world.lake)
+    program(*verify)
+    (damaged,) = world.cloud.keys(world.bucket, "lake/alerts/")
+    world.cloud.put(world.bucket, damaged, b"{}\n")
+    said = program(*verify, expect=LOOK_NEEDED).out
+    (name,) = set(re.findall(r"`webhooks decide (webhooks/\S+)`", " ".join(said.split())))
+    said = program("webhooks", "decide", name, "--lake", world.lake).out
+    assert "1 notification decided" in said
+    program(*verify)
+    world.sweep.invoke(DELIVER)
+    assert len(world.slack.messages) == 1, "nobody is told twice"
+    said = program("webhooks", "decide", "packs/current", "--lake", world.lake, expect=FAILED).err
+    assert "no name of a notification" in said
 
 
 def test_what_was_received_days_ago_and_never_decided_is_decided(world):

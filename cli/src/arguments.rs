@@ -16,8 +16,8 @@ use immuta_watch::rules::{Level, Question};
 use crate::place::Place;
 
 pub(crate) use webhooks::{
-    Action, DEFAULT_KEY, ImmutaOptions, ListWebhooks, PlanWebhooks, RegisterWebhooks, RemoveWebhooks, Replay,
-    TargetOptions, Webhooks, WebhooksCommand,
+    Action, DEFAULT_KEY, DecideWebhooks, ImmutaOptions, ListWebhooks, MatchesOfWebhooks, PlanWebhooks,
+    RegisterWebhooks, RemoveWebhooks, Replay, TargetOptions, Webhooks, WebhooksCommand,
 };
 
 /// Governance monitoring for Immuta's audit logs: exports in, alerts and a verifiable lake out.

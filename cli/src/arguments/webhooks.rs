@@ -36,6 +36,10 @@ pub(crate) enum WebhooksCommand {
     Remove(RemoveWebhooks),
     /// Judge notifications on this machine, and say what would become of them; nothing is written and nobody is told
     Replay(Replay),
+    /// Show how often notifications and the audit log told of the same changes, and how surely
+    Matches(MatchesOfWebhooks),
+    /// Decide about notifications of a lake once more, as `verify` advises for what is damaged
+    Decide(DecideWebhooks),
 }
 
 /// Where the API key is looked for unless it is said.
@@ -171,4 +175,24 @@ pub(crate) struct Replay {
     /// Print one JSON object per notification, a line each
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MatchesOfWebhooks {
+    /// The lake, a folder or s3://bucket/prefix
+    #[arg(long, value_parser = Place::parser())]
+    pub(crate) lake: Place,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DecideWebhooks {
+    /// The names of notifications in the lake: webhooks/date=YYYY-MM-DD/….json
+    #[arg(required = true, value_name = "NAME")]
+    pub(crate) receipts: Vec<String>,
+    /// The lake, a folder or s3://bucket/prefix; judged by what is in force in it
+    #[arg(long, value_parser = Place::parser())]
+    pub(crate) lake: Place,
 }

@@ -8,7 +8,7 @@ use clap::CommandFactory;
 use clap::error::ErrorKind;
 use immuta_watch::immuta::{Client, Hidden, Kept, SecretPlace, Tenant};
 
-use super::{webhooks_list, webhooks_plan, webhooks_replay};
+use super::{webhooks_decide, webhooks_list, webhooks_matches, webhooks_plan, webhooks_replay};
 use crate::arguments::{Arguments, ImmutaOptions, Webhooks, WebhooksCommand};
 use crate::exit::Exit;
 use crate::runtime::{self, block_on};
@@ -20,6 +20,8 @@ pub(crate) fn webhooks(arguments: &Webhooks) -> Result<Exit> {
         WebhooksCommand::List(list) => webhooks_list::list(list),
         WebhooksCommand::Remove(remove) => webhooks_list::remove(remove),
         WebhooksCommand::Replay(replay) => webhooks_replay::replay(replay),
+        WebhooksCommand::Matches(matches) => webhooks_matches::matches(matches),
+        WebhooksCommand::Decide(decide) => webhooks_decide::decide(decide),
     }
 }
 

@@ -12,6 +12,7 @@ mod clock;
 mod columns;
 mod commit;
 mod directory;
+mod judge;
 mod lease;
 mod local_export;
 mod manifest;
@@ -33,11 +34,12 @@ pub use audited::{Audited, AuditedBatch, AuditedFile};
 pub use clock::{Clock, SystemClock};
 pub use commit::{Announce, CommitError, Lake, OpenExport, Outcome, Version};
 pub use directory::DirectoryStore;
+pub use judge::Judge;
 pub use local_export::LocalExport;
 pub use manifest::{CommittedFile, Manifest, dates, read_manifests};
 pub use memory::MemoryStore;
 pub(crate) use notifications::receipt_source;
-pub use notifications::{DecideError, Judge, Kept, keep, undecided};
+pub use notifications::{DecideError, Kept, keep, undecided};
 pub use s3::{
     ExportPages, ListedObject, Listing, PassedOver, S3Address, S3AddressError, S3Export, S3Store, is_s3, list_exports,
     was_replaced,

@@ -85,7 +85,8 @@ pub async fn verify<E: OpenExport>(
         found.manifests += 1;
         match manifest {
             Err(reason) => {
-                found.problem(&name, format!("the manifest is damaged ({reason}); `run --again` writes it anew"));
+                let mend = "`run --again` writes it anew, or `webhooks decide` if it is that of a notification";
+                found.problem(&name, format!("the manifest is damaged ({reason}); {mend}"));
             }
             Ok(manifest) => {
                 named.extend(manifest.file_names());
@@ -114,6 +115,11 @@ pub async fn verify<E: OpenExport>(
     Ok(found)
 }
 
+/// The name of a notification in its lake, by its address.
+fn receipt_of(uri: &str) -> &str {
+    uri.find(names::WEBHOOKS).map_or(uri, |at| &uri[at..])
+}
+
 async fn check_manifest<E: OpenExport>(
     store: &impl Store,
     name: &str,
@@ -122,8 +128,12 @@ async fn check_manifest<E: OpenExport>(
     limits: Limits,
     found: &mut Verification,
 ) -> Result<(), StoreError> {
+    let mend = match manifest.service {
+        Service::Audit => "`run --again` writes it anew".to_owned(),
+        Service::Webhook => format!("`webhooks decide {}` writes it anew", receipt_of(&manifest.uri)),
+    };
     if !manifest.is_intact() {
-        found.problem(name, "the manifest was changed after it was written; `run --again` writes it anew");
+        found.problem(name, format!("the manifest was changed after it was written; {mend}"));
     }
     if names::manifest(&crate::export::Source::at(&*manifest.uri).id) != name {
         found.problem(name, format!("this is not the name of the manifest of {}", manifest.uri));
@@ -144,14 +154,14 @@ async fn check_manifest<E: OpenExport>(
     let (its_own, others): (Vec<_>, Vec<_>) =
         manifest.files.iter().partition(|file| names::is_of(&file.name, &manifest.source));
     for CommittedFile { name: other, .. } in others {
-        found.problem(name, format!("it names {other}, which is no file of its export; `run --again` writes it anew"));
+        found.problem(name, format!("it names {other}, which is no file of its export; {mend}"));
     }
     let reads = its_own.into_iter().map(async |file| Ok::<_, StoreError>((file, store.get(&file.name).await?)));
     at_once(FILES_AHEAD, reads, |(file, stored)| match stored {
-        None => found.problem(&file.name, "the file is missing; `run --again` writes it anew"),
+        None => found.problem(&file.name, format!("the file is missing; {mend}")),
         Some(stored) => {
             if let Err(what) = check_file(file, &stored.content, &mut held) {
-                found.problem(&file.name, what);
+                found.problem(&file.name, format!("{what}; {mend}"));
             }
         }
     })
@@ -342,9 +352,9 @@ fn check_file(file: &CommittedFile, content: &Bytes, held: &mut Held) -> Result<
         }
     };
     if rows != file.rows {
-        Err(format!("it has {rows} rows, and its manifest says {}; `run --again` writes it anew", file.rows))
+        Err(format!("it has {rows} rows, and its manifest says {}", file.rows))
     } else if digest::full(content) != file.sha256 {
-        Err("it is not the file that was committed (its hash differs); `run --again` writes it anew".to_owned())
+        Err("it is not the file that was committed (its hash differs)".to_owned())
     } else {
         Ok(())
     }

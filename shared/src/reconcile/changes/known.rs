@@ -1,6 +1,7 @@
 //! What one comparison of webhooks and exports leaves to the next.
 
 use std::collections::BTreeMap;
+use std::ops::AddAssign;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -120,6 +121,16 @@ impl Known {
     pub(super) fn settled(&mut self, waiting: &Waiting) -> &mut Settled {
         let days = self.notifications.entry(waiting.kind.clone()).or_default();
         days.entry(waiting.received.date_naive()).or_default()
+    }
+}
+
+impl AddAssign for Settled {
+    fn add_assign(&mut self, other: Self) {
+        self.sure += other.sure;
+        self.likely += other.likely;
+        self.possible += other.possible;
+        self.missing += other.missing;
+        self.untold += other.untold;
     }
 }
 
