@@ -64,7 +64,9 @@ fn types(known: &Known) -> BTreeMap<String, Row> {
     let mut types: BTreeMap<String, Row> = BTreeMap::new();
     for (kind, days) in &known.notifications {
         let row = types.entry(kind.clone()).or_default();
-        days.values().for_each(|day| row.settled += *day);
+        for day in days.values() {
+            row.settled += *day;
+        }
     }
     for waiting in known.waiting.values() {
         types.entry(waiting.kind.clone()).or_default().waiting += 1;
