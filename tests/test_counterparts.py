@@ -81,7 +81,7 @@ def test_a_notification_whose_change_never_comes_is_told_of_once(world):
     assert counted == {"notifications": 2, "found": 1, "waiting": 0, "NotificationsNotAudited": 1, "outcome": "compared"}
     assert line["level"] == "WARN"
     (notice,) = [notice for notice in world.notices if notice["rule_name"] == "notifications_not_audited"]
-    assert notice["facts"][2]["value"] == lost and name not in json.dumps(notice)
+    assert notice["facts"][1]["value"] == lost and name not in json.dumps(notice)
     assert notice["id"] in [told for told, _ in world.told_by_slack()]
     said = block_text([body for body in world.slack.messages if "not in its audit log" in body["text"]][0])
     assert f"aws s3 cp {world.lake}/{lost} -" in said

@@ -26,7 +26,7 @@ pub(crate) fn matches(arguments: &MatchesOfWebhooks) -> Result<Exit> {
     }
     say!("{}", styled(BOLD, "Notifications of the last four weeks, and what the audit log has of them"))?;
     let mut table = Table::new(&[1, 2, 3, 4, 5, 6]);
-    table.head(&["type", "sure", "likely", "possible", "missing", "unknown", "waiting"]);
+    table.head(&["TYPE", "SURE", "LIKELY", "POSSIBLE", "MISSING", "UNKNOWN", "WAITING"]);
     for (kind, row) in &types {
         let Settled { sure, likely, possible, missing, untold } = row.settled;
         let missed = if missing > 0 { Cell::styled(YELLOW, number(missing)) } else { Cell::plain(number(missing)) };
@@ -37,7 +37,7 @@ pub(crate) fn matches(arguments: &MatchesOfWebhooks) -> Result<Exit> {
     say!("{}", table.lines())?;
     say!("\n{}", styled(BOLD, "Events of the audit log, and whether a notification told of them"))?;
     let mut table = Table::new(&[1, 2, 3]);
-    table.head(&["kind", "events", "told", "not told", ""]);
+    table.head(&["KIND", "EVENTS", "TOLD", "NOT TOLD", ""]);
     for (kind, rate) in &known.events {
         let state = if rate.is_proven { Cell::styled(GREEN, "proven") } else { Cell::styled(DIM, "staged") };
         let counts = [rate.events(), rate.told(), rate.events() - rate.told()].map(|count| Cell::plain(number(count)));

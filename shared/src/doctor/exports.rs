@@ -187,6 +187,7 @@ fn in_the_lake(standings: &[(&ListedObject, Standing)], now: DateTime<Utc>) -> F
     let newest = counted(standings.len() as u64, "newest export");
     let Some((first, standing)) = late.first() else {
         let found = match young {
+            0 if standings.len() == 1 => "the newest export stands in the lake as it is".to_owned(),
             0 => format!("the {newest} stand in the lake as they are"),
             young => format!(
                 "of the {newest}, {young} came within the last 15 minutes and may be in work; the others are in the lake"

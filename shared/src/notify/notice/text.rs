@@ -16,8 +16,8 @@ impl Notice {
             Notice::ExportGone { uri, .. } => export_gone(uri),
             Notice::ExportNotClassified { uri, since, .. } => export_not_classified(uri, *since, lake),
             Notice::ExportsSilent { exports, since, usual_gap } => exports_silent(exports, *since, *usual_gap),
-            Notice::NotificationsNotAudited { kind, count, received, receipts } => {
-                notifications_not_audited(kind, *count, *received, receipts, lake)
+            Notice::NotificationsNotAudited { kind, count, receipts, .. } => {
+                notifications_not_audited(kind, *count, receipts, lake)
             }
             Notice::ChangesNotAnnounced { kind, count, examples, events, told } => {
                 changes_not_announced(kind, *count, examples, *events, *told, lake)
@@ -105,24 +105,14 @@ fn exports_silent(exports: &str, since: DateTime<Utc>, usual_gap: TimeDelta) -> 
     }
 }
 
-fn notifications_not_audited(
-    kind: &str,
-    count: u64,
-    received: DateTime<Utc>,
-    receipts: &[String],
-    lake: &str,
-) -> NoticeText {
+fn notifications_not_audited(kind: &str, count: u64, receipts: &[String], lake: &str) -> NoticeText {
     NoticeText {
         level: Level::High,
         headline: match count {
             1 => "Immuta told of a change that is not in its audit log".to_owned(),
             count => format!("Immuta told of {count} changes that are not in its audit log"),
         },
-        facts: vec![
-            fact("notification", kind.to_owned()),
-            fact("received", in_words(received)),
-            fact("kept as", receipts.join(", ")),
-        ],
+        facts: vec![fact("notification", kind.to_owned()), fact("kept as", receipts.join(", "))],
         why: vec![
             "By webhook Immuta told of it. The audit log has gone on beyond that time, two days have passed, and no \
              event in it can be this one."
