@@ -26,7 +26,7 @@ class Installation:
         self.topic = cloud.topic()
         self.slack_secret = cloud.secret(slack.url)
         self.key = cloud.parameter(KEY, "key")
-        self.webhook_secret = cloud.secret(json.dumps({"current": SECRET, "previous": "the one before"}), "webhook")
+        self.webhook_secret = cloud.secret(json.dumps({"current": SECRET, "previous": "the-secret-that-was-before"}), "webhook")
         self.program = program_on(cloud)
         self.configuration = folder / "immuta-watch.yml"
         self.publish()

@@ -21,9 +21,9 @@ pub(crate) fn check(body: &[u8]) {
     if let Ok(event) = serde_json::from_slice(body) {
         let _ = Request::read(&event);
     }
-    let keys = Keys::read(Some("a secret"), None).expect("a text is a key");
-    let signature = Some(String::from_utf8_lossy(body).into_owned());
-    let request = Request { kind: "permissionsUpdated".to_owned(), token: None, signature, body: body.to_vec() };
+    let keys = Keys::read(Some("a secret of 24 characters"), None).expect("a text is a key");
+    let signatures = vec![String::from_utf8_lossy(body).into_owned()];
+    let request = Request { kind: "permissionsUpdated".to_owned(), token: None, signatures, body: body.to_vec() };
     assert!(keys.verify(&request).is_err(), "it signs itself");
 
     let received = "2026-11-23T14:00:05Z".parse().expect("a time");

@@ -123,9 +123,9 @@ fn print(alert: &Alert, rule: Option<&Rule>) -> Result<()> {
         print_paragraph(&rule.description)?;
     }
     let mut facts = Table::new(&[]);
-    for (field, values) in &detail.key {
+    for field in alert.telling_key() {
         let name = field.strip_prefix("watch.").unwrap_or(field);
-        let values = if values.is_empty() { "not said".to_owned() } else { values.join(", ") };
+        let values = alert.key_text(field).unwrap_or_else(|| "not said".to_owned());
         facts.row(vec![Cell::styled(DIM, name), Cell::plain(harmless(&values, 200))]);
     }
     let window =

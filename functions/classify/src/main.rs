@@ -14,7 +14,6 @@ use classifier::Classifier;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    lambda_runtime::tracing::init_default_subscriber();
     let (settings, aws) = begin("classify", Ok).await?;
     let classifier = Arc::new(Classifier::new(settings, &aws));
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| invocation::answer(Arc::clone(&classifier), event))).await

@@ -17,7 +17,6 @@ use task::Sweeper;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    lambda_runtime::tracing::init_default_subscriber();
     let (settings, aws) = begin("sweep", Ok).await?;
     let sweeper = Arc::new(Sweeper { desk: Desk::new(settings, &aws, &aws), aws });
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| task::answer(Arc::clone(&sweeper), event))).await

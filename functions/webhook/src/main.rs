@@ -11,7 +11,6 @@ use receiver::Receiver;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    lambda_runtime::tracing::init_default_subscriber();
     let (settings, aws) = begin("webhook", with_keys).await?;
     let receiver = Arc::new(Receiver::new(settings, &aws));
     receiver.prepare().await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use immuta_watch::aws::{self, SdkConfig};
 use immuta_watch::function::telemetry::{Line, Metric, Severity};
-use immuta_watch::function::{Desk, InForce, InForceError, Invocation, KeyRing, KeyRingError, Settings, tallied};
+use immuta_watch::function::{Desk, InForce, InForceError, Invocation, KeyRing, KeyRingError, Log, Settings, tallied};
 use immuta_watch::lake::{Clock, DecideError, Judge, Kept, SystemClock, keep};
 use immuta_watch::rules::Route;
 use immuta_watch::webhook::{Decision, Outcome, Refusal, Request};
@@ -56,7 +56,8 @@ enum Undecided {
 impl Receiver {
     pub(crate) fn new(settings: Settings, aws: &SdkConfig) -> Self {
         let hurried = aws::hurried(aws);
-        Self { keys: KeyRing::new(settings.webhook.clone(), &hurried), desk: Desk::new(settings, &hurried, aws) }
+        let log = Log::new(settings.function.clone());
+        Self { keys: KeyRing::new(settings.webhook.clone(), &hurried, log), desk: Desk::new(settings, &hurried, aws) }
     }
 
     /// Reads what every request needs, while nobody waits. Whatever fails is tried again with the first request, which
@@ -84,14 +85,15 @@ impl Receiver {
         };
         if let Some(reason) = reason {
             // Not kept either: whoever cannot be told from Immuta must not fill the lake.
-            self.desk.log.write(&line(Severity::Error, "Request could not be verified.").with("reason", reason));
+            let lost = line(Severity::Error, "Request could not be verified.").with("reason", reason);
+            self.desk.log.write(&lost.count(Metric::WebhooksLost, 1));
             return FAILED;
         }
         let kept = match keep(&self.desk.store, &request.kind, &request.body, received).await {
             Ok(kept) => kept,
             Err(error) => {
                 let failed = line(Severity::Error, "Notification could not be kept.").with("reason", error.to_string());
-                self.desk.log.write(&failed);
+                self.desk.log.write(&failed.count(Metric::WebhooksLost, 1));
                 return FAILED;
             }
         };
@@ -139,9 +141,7 @@ impl Receiver {
                     Undecided::InForce(error) => error.to_string(),
                     Undecided::Decide(error) => error.to_string(),
                 };
-                let undecided =
-                    invocation.line(Severity::Error, "Notification not decided.").with("receipt", kept.name);
-                let undecided = undecided.with("kind", kept.receipt.kind);
+                let undecided = line.saying("Notification not decided.").at_least(Severity::Error);
                 return self.desk.log.write(&undecided.with("reason", reason));
             }
         };
@@ -203,6 +203,7 @@ fn decided(line: Line, decision: &Decision) -> Line {
         Outcome::Judged { is_understood, matches, pack, configuration, .. } => {
             let rules: Vec<&str> = matches.iter().map(|matched| matched.rule_name.as_str()).collect();
             let alerts: Vec<String> = matches.iter().map(|matched| matched.alert.to_string()).collect();
+            let line = if *is_understood { line } else { line.count(Metric::WebhooksNotUnderstood, 1) };
             line.with("outcome", "judged")
                 .with("is_understood", *is_understood)
                 .with("rules", rules)

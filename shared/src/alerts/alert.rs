@@ -24,6 +24,9 @@ const SUBJECT_MATTER: [Field; 9] = [
     Field::Column,
 ];
 
+/// The member of a record that names it. In an alert key it keeps alerts apart, and tells people nothing.
+const NAME_OF_RECORD: &str = "id";
+
 /// An alert: the fold of all its contributions, with what approvals make of it.
 #[derive(Debug, Clone)]
 pub struct Alert {
@@ -99,6 +102,11 @@ impl Alert {
         self.folded.events.len()
     }
 
+    /// The fields of the alert key that tell people something, in its order.
+    pub fn telling_key(&self) -> impl Iterator<Item = &str> {
+        self.folded.key.iter().map(|(field, _)| field.as_str()).filter(|field| *field != NAME_OF_RECORD)
+    }
+
     /// One value of the alert key as text; several values of one field joined by commas.
     #[must_use]
     pub fn key_text(&self, field: &str) -> Option<String> {
@@ -128,7 +136,7 @@ impl Alert {
     /// The values of the alert key, and what else the events are about.
     #[must_use]
     pub fn in_words(&self) -> String {
-        let values: Vec<String> = self.folded.key.iter().filter_map(|(field, _)| self.key_text(field)).collect();
+        let values: Vec<String> = self.telling_key().filter_map(|field| self.key_text(field)).collect();
         let matter = self.subject_matter();
         if matter.is_empty() {
             values.join(" → ")

@@ -96,8 +96,9 @@ mod tests {
     #[test]
     fn what_is_kept_must_be_something_to_verify_by_and_is_never_shown() {
         for (text, verdict) in [
-            ("hush", Verdict::Ok),
-            (r#"{"current":"hush","previous":"hush"}"#, Verdict::Ok),
+            ("hush-hush-hush-hush", Verdict::Ok),
+            (r#"{"current":"hush-hush-hush-hush","previous":"hush-hush-hush-hash"}"#, Verdict::Ok),
+            ("hush", Verdict::Failed),
             (r#"{"key":"hush"}"#, Verdict::Failed),
         ] {
             let finding = keys("ssm:/webhook", text);

@@ -120,6 +120,9 @@ pub fn is_known(kind: &str) -> bool {
 #[must_use]
 pub fn nearly(kind: &str, service: Service) -> Option<&'static str> {
     const SLIP: usize = 2;
+    if service.kinds().contains(&kind) {
+        return None;
+    }
     service.kinds().iter().copied().find(|known| (1..=SLIP).contains(&distance(kind, known)))
 }
 
@@ -141,6 +144,7 @@ mod tests {
         assert_eq!(nearly("DatasouceDeleted", Service::Audit), Some("DatasourceDeleted"));
         assert_eq!(nearly("DatasourceDeleted", Service::Audit), None);
         assert_eq!(nearly("LocalPolicyDeleted", Service::Audit), None);
+        assert_eq!(nearly("tagDeleted", Service::Webhook), None, "nor from one that is nearly another");
     }
 
     #[test]

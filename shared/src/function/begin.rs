@@ -1,10 +1,11 @@
 //! How every function begins: with its settings and with what AWS's clients are made of, or with a line that says why not.
 
 use super::telemetry::{Line, Severity};
-use super::{Log, Settings, SettingsError};
+use super::{Log, Settings, SettingsError, write_what_others_say};
 use crate::aws::{self, SdkConfig};
 
-/// Reads the settings from the environment, as `needs` lets them pass, and what AWS's clients are made of. A function
+/// Begins the log of what others say, reads the settings from the environment, as `needs` lets them pass, and what AWS's
+/// clients are made of. A function
 /// that cannot begin says why in its log, where `function` names it: Lambda itself shows no more than that the process
 /// ended.
 ///
@@ -14,6 +15,7 @@ pub async fn begin(
     function: &str,
     needs: impl FnOnce(Settings) -> Result<Settings, SettingsError>,
 ) -> Result<(Settings, SdkConfig), SettingsError> {
+    write_what_others_say();
     match Settings::read(std::env::vars()).and_then(needs) {
         Ok(settings) => Ok((settings, aws::settings().await)),
         Err(error) => {

@@ -15,6 +15,6 @@ pub use desk::{Desk, tallied};
 pub use in_force::{InForce, InForceError, load};
 pub use invocation::{Invocation, milliseconds_since};
 pub use key_ring::{KeyRing, KeyRingError};
-pub use log::Log;
+pub use log::{Log, write_what_others_say};
 pub use outbox::Delivered;
 pub use settings::{Settings, SettingsError, WebhookKeys};

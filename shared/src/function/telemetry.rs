@@ -65,6 +65,12 @@ pub enum Metric {
     WebhooksRepeated,
     /// Notifications that were kept and are not decided
     WebhooksUndecided,
+    /// Notifications of which only the text was looked at
+    WebhooksNotUnderstood,
+    /// Notifications that were answered with 500
+    WebhooksLost,
+    /// Times that the keys could not be read again
+    WebhookKeysUnread,
     /// From a notification until it was decided
     DecisionMilliseconds,
     /// Notifications whose event never came
@@ -79,7 +85,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Metric; 28] = [
+    pub const ALL: [Metric; 31] = [
         Metric::ExportsClassified,
         Metric::ExportsFailed,
         Metric::ExportsRefused,
@@ -103,6 +109,9 @@ impl Metric {
         Metric::WebhooksRefused,
         Metric::WebhooksRepeated,
         Metric::WebhooksUndecided,
+        Metric::WebhooksNotUnderstood,
+        Metric::WebhooksLost,
+        Metric::WebhookKeysUnread,
         Metric::DecisionMilliseconds,
         Metric::NotificationsNotAudited,
         Metric::ChangesNotAnnounced,
@@ -137,6 +146,9 @@ impl Metric {
             Metric::WebhooksRefused => "WebhooksRefused",
             Metric::WebhooksRepeated => "WebhooksRepeated",
             Metric::WebhooksUndecided => "WebhooksUndecided",
+            Metric::WebhooksNotUnderstood => "WebhooksNotUnderstood",
+            Metric::WebhooksLost => "WebhooksLost",
+            Metric::WebhookKeysUnread => "WebhookKeysUnread",
             Metric::DecisionMilliseconds => "DecisionMilliseconds",
             Metric::NotificationsNotAudited => "NotificationsNotAudited",
             Metric::ChangesNotAnnounced => "ChangesNotAnnounced",
@@ -201,6 +213,15 @@ impl Metric {
                 "Notifications that were kept more than ten minutes ago and could not be decided; `sweep` tries again"
             }
             Metric::WebhooksRepeated => "Notifications that came before within ten minutes; they are not judged again",
+            Metric::WebhooksNotUnderstood => {
+                "Notifications that are not of the form that is known, or too long, so that rules had their text alone to go by"
+            }
+            Metric::WebhooksLost => {
+                "Requests answered with 500, since they could not be verified or kept; Immuta does not send them again"
+            }
+            Metric::WebhookKeysUnread => {
+                "Times that the keys could not be read again, so that those before are used on; said every five minutes at most"
+            }
             Metric::DecisionMilliseconds => "From a notification until the decision about it was written",
             Metric::NotificationsNotAudited => {
                 "Notifications of changes that the audit log does not have after two days; a notice names them"
@@ -259,6 +280,13 @@ impl Line {
     #[must_use]
     pub fn at_least(mut self, severity: Severity) -> Self {
         self.severity = self.severity.max(severity);
+        self
+    }
+
+    /// The line with another message: what was begun did not end as it should.
+    #[must_use]
+    pub fn saying(mut self, message: &'static str) -> Self {
+        self.message = message;
         self
     }
 

@@ -19,10 +19,9 @@ fn explain(alert: &impl std::fmt::Display, lake: &str) -> String {
 pub(super) fn alert(contribution: &Contribution, rule: Option<&Rule>, lake: &str, uri: &str) -> Message {
     let alert = Alert::of(contribution.clone(), &Approvals::default());
     let detail = alert.detail();
-    let mut facts: Vec<Fact> = detail
-        .key
-        .iter()
-        .filter_map(|(field, _)| {
+    let mut facts: Vec<Fact> = alert
+        .telling_key()
+        .filter_map(|field| {
             let label = field.strip_prefix("watch.").unwrap_or(field).replace('_', " ");
             Some(Fact { label, value: alert.key_text(field)? })
         })

@@ -6,7 +6,7 @@ use rsigma_eval::{
 use serde::{Deserialize, Serialize};
 use wildmatch::WildMatch;
 
-use super::lists::ListUses;
+use super::lists::{ListUse, ListUses};
 use super::pack::{Filter, Pack, Rule};
 use super::settings::Raise;
 use super::sigma_event::SigmaEvent;
@@ -259,14 +259,24 @@ impl Explainer<'_> {
 
     fn item(&self, selection: &str, item: &ItemTrace, lists: &ListUses) -> Trace {
         let used = lists.iter().find(|used| used.selection == selection && item.field.as_ref() == Some(&used.field));
+        let mut value = item.actual.as_ref().map(ToString::to_string);
         let pattern = match used {
-            Some(used) => self.entry(&used.list, item.actual.as_ref()).unwrap_or_else(|| "an entry".to_owned()),
+            Some(used) => match self.entry(used, item.actual.as_ref()) {
+                Some((entry, fitting)) => {
+                    // Of many long texts, the one that the entry is a part of.
+                    if used.is_of_parts() {
+                        value = Some(fitting.to_string());
+                    }
+                    entry
+                }
+                None => "an entry".to_owned(),
+            },
             None => self.spelled(item.pattern.as_deref().unwrap_or_default()),
         };
         let circumstance = item.field.as_deref().and_then(Circumstance::named);
         let comparison = Comparison {
             field: item.field.clone(),
-            value: item.actual.as_ref().map(ToString::to_string),
+            value,
             pattern,
             list: used.map(|used| used.list.clone()),
             note: circumstance.and_then(|circumstance| self.circumstances.because(circumstance)),
@@ -291,17 +301,17 @@ impl Explainer<'_> {
         spelled.unwrap_or_else(|| pattern.replace(", ", " or "))
     }
 
-    /// The first entry of a list that fits one of the event's values.
-    fn entry(&self, list: &str, actual: Option<&serde_json::Value>) -> Option<String> {
+    /// The first entry of a list that fits one of the event's values, and that value.
+    fn entry(&self, used: &ListUse, actual: Option<&serde_json::Value>) -> Option<(String, serde_json::Value)> {
         let values = match actual? {
             serde_json::Value::Array(values) => values.clone(),
             one => vec![one.clone()],
         };
-        let entries = &self.pack.lists().get(list)?.values;
-        let fits = |entry: &&String| {
-            let pattern = WildMatch::new_case_insensitive(entry);
-            values.iter().filter_map(serde_json::Value::as_str).any(|value| pattern.matches(value))
-        };
-        entries.iter().find(fits).cloned()
+        let entries = &self.pack.lists().get(&used.list)?.values;
+        entries.iter().find_map(|entry| {
+            let pattern = WildMatch::new_case_insensitive(&used.pattern(entry));
+            let fits = |value: &&serde_json::Value| value.as_str().is_some_and(|value| pattern.matches(value));
+            Some((entry.clone(), values.iter().find(fits)?.clone()))
+        })
     }
 }

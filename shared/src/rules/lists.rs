@@ -1,4 +1,5 @@
-//! Lists: named values that rules refer to as `field|expand: '%name%'`.
+//! Lists: named values that rules refer to as `field|expand: '%name%'`, or, with text around each value, as
+//! `field|contains|expand: ' %name% '`.
 //!
 //! The placeholders are replaced here, and not by the engine's own pipeline, because that takes a list's wildcards
 //! for plain characters and reads a placeholder without a list as the name of an event field.
@@ -81,6 +82,20 @@ pub(super) struct ListUse {
     pub(super) selection: String,
     pub(super) field: String,
     pub(super) list: String,
+    /// What stands before and behind each value, as a pattern
+    pub(super) around: (String, String),
+}
+
+impl ListUse {
+    /// Whether a value of the list is compared with a part of the field's value.
+    pub(super) fn is_of_parts(&self) -> bool {
+        self.around != <(String, String)>::default()
+    }
+
+    /// The pattern that a value of the list makes.
+    pub(super) fn pattern(&self, value: &str) -> String {
+        format!("{}{value}{}", self.around.0, self.around.1)
+    }
 }
 
 /// Every use of a list in a detection section.
@@ -145,7 +160,7 @@ impl Expansion<'_> {
         }
         let mut expanded = Vec::new();
         for value in values.drain(..) {
-            let Some(name) = placeholder(&value) else {
+            let Some((before, name, after)) = original(&value).and_then(parts) else {
                 let text = original(&value).unwrap_or_default().to_owned();
                 let message =
                     format!("{text:?} is no list; with expand, a value is the name of one between percent signs");
@@ -154,8 +169,15 @@ impl Expansion<'_> {
             };
             if let Some(list) = self.lists.get(name) {
                 let selection = self.selection.clone();
-                self.uses.push(ListUse { selection, field: field.to_owned(), list: name.to_owned() });
-                expanded.extend(list.values.iter().map(|value| SigmaValue::String(SigmaString::new(value))));
+                let open = |one: Modifier| modifiers.iter().any(|found| [Modifier::Contains, one].contains(found));
+                let star = |is_open: bool| if is_open { "*" } else { "" };
+                let around = (
+                    format!("{}{before}", star(open(Modifier::EndsWith))),
+                    format!("{after}{}", star(open(Modifier::StartsWith))),
+                );
+                self.uses.push(ListUse { selection, field: field.to_owned(), list: name.to_owned(), around });
+                let whole = |value: &String| SigmaString::new(&format!("{before}{value}{after}"));
+                expanded.extend(list.values.iter().map(|value| SigmaValue::String(whole(value))));
                 if list.values.is_empty() {
                     expanded.push(SigmaValue::String(SigmaString::from_raw(NEVER)));
                 }
@@ -187,9 +209,15 @@ fn original(value: &SigmaValue) -> Option<&str> {
 
 /// The name between the percent signs, if the value is nothing but a placeholder.
 fn placeholder(value: &SigmaValue) -> Option<&str> {
-    let name = original(value)?.strip_prefix('%')?.strip_suffix('%')?;
+    parts(original(value)?).filter(|(before, _, after)| before.is_empty() && after.is_empty()).map(|(_, name, _)| name)
+}
+
+/// The name between percent signs, and what stands around them; none if there is none, or more than one.
+fn parts(text: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = text.split_once('%')?;
+    let (name, after) = rest.split_once('%')?;
     let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
-    is_name.then_some(name)
+    (is_name && !after.contains('%')).then_some((before, name, after))
 }
 
 #[cfg(test)]
@@ -201,6 +229,19 @@ mod tests {
         let list =
             List::parse("x", "\u{feff}# what it is for\r\nUSER_ADMIN\r\n\n  Manage Policies  \n#OLD\nIMPERSONATE_*");
         assert_eq!(list.values, ["USER_ADMIN", "Manage Policies", "IMPERSONATE_*"]);
+    }
+
+    #[test]
+    fn a_list_may_have_text_around_each_value() {
+        assert_eq!(parts("%x%"), Some(("", "x", "")));
+        assert_eq!(parts(" %high_risk% "), Some((" ", "high_risk", " ")));
+        for none in ["", "%", "%%", "x", "50% of", "%a b%", "%a%%b%"] {
+            assert_eq!(parts(none), None, "{none}");
+        }
+        let around = ("* ".to_owned(), " *".to_owned());
+        let used = ListUse { selection: "s".to_owned(), field: "said".to_owned(), list: "x".to_owned(), around };
+        assert!(used.is_of_parts());
+        assert_eq!(used.pattern("USER_ADMIN"), "* USER_ADMIN *");
     }
 
     #[test]

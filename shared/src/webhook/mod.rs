@@ -9,7 +9,9 @@ mod body;
 mod decision;
 mod receipt;
 mod request;
+mod said;
 mod signature;
+mod slack;
 
 pub use body::Notification;
 pub(crate) use decision::VERSION as DECISION_VERSION;

@@ -16,6 +16,9 @@ const MOST_PARTS: usize = 8;
 /// The longest name of a notification type; Immuta's longest has 36 characters.
 const LONGEST_KIND: usize = 64;
 
+/// The most signatures of one request that are tried: Immuta sends one, and something in between may add its own.
+const MOST_SIGNATURES: usize = 8;
+
 /// The header of Immuta's signature.
 const SIGNATURE: &str = "x-immuta-webhook-signature-sha256";
 
@@ -25,8 +28,8 @@ pub struct Request {
     pub kind: String,
     /// The part of the path before it, which is the token where there is one
     pub token: Option<String>,
-    /// The value of the signature's header
-    pub signature: Option<String>,
+    /// The values of the signature's header, at most eight; one that is right is enough
+    pub signatures: Vec<String>,
     /// The body, byte by byte as it came
     pub body: Vec<u8>,
 }
@@ -53,8 +56,8 @@ pub enum Refusal {
     /// The body is larger than [`LARGEST_BODY`].
     #[error("the body is larger than {LARGEST_BODY} bytes")]
     TooLarge,
-    /// The body is said to be something else than JSON.
-    #[error("the content type is not JSON")]
+    /// The body is said to be something else than JSON, or compressed.
+    #[error("the content type is not JSON, or the body is compressed")]
     MediaType,
 }
 
@@ -85,7 +88,10 @@ impl Request {
         if !method.eq_ignore_ascii_case("POST") {
             return Err(Refusal::Method);
         }
-        if header(event, "content-type").is_some_and(|value| !is_json(value)) {
+        let is_plain = |coding: &str| coding.eq_ignore_ascii_case("identity");
+        if headers(event, "content-type").first().is_some_and(|value| !is_json(value))
+            || headers(event, "content-encoding").into_iter().any(|coding| !is_plain(coding))
+        {
             return Err(Refusal::MediaType);
         }
         let body = text("/body").unwrap_or_default();
@@ -100,7 +106,10 @@ impl Request {
         if body.len() > LARGEST_BODY {
             return Err(Refusal::TooLarge);
         }
-        Ok(Self { kind, token, signature: header(event, SIGNATURE).map(ToOwned::to_owned), body })
+        // HTTP joins several values of one header by commas, which no signature contains.
+        let signatures = headers(event, SIGNATURE).into_iter().flat_map(|value| value.split(','));
+        let signatures = signatures.map(str::trim).filter(|one| !one.is_empty()).take(MOST_SIGNATURES);
+        Ok(Self { kind, token, signatures: signatures.map(ToOwned::to_owned).collect(), body })
     }
 }
 
@@ -113,24 +122,26 @@ pub fn is_kind(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
 }
 
-/// The last part of the path, and the one before it.
+/// The last part of the path, and the one before it. One slash at the end says nothing.
 fn parts(path: &str) -> Option<(String, Option<String>)> {
-    let parts: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
+    let path = path.strip_prefix('/')?;
+    let parts: Vec<&str> = path.strip_suffix('/').unwrap_or(path).split('/').collect();
     let (kind, before) = parts.split_last()?;
     let fits = is_kind(kind) && parts.len() <= MOST_PARTS && before.iter().all(|part| !part.is_empty());
     fits.then(|| ((*kind).to_owned(), before.last().map(|token| (*token).to_owned())))
 }
 
-/// A header's value, whatever the case of its name; the first, where it stands several times.
-fn header<'e>(event: &'e Value, name: &str) -> Option<&'e str> {
-    let find = |headers: &'e str| {
-        let named = event.get(headers)?.as_object()?.iter().find(|(found, _)| found.eq_ignore_ascii_case(name))?;
-        match named.1 {
-            Value::Array(values) => values.first()?.as_str(),
-            value => value.as_str(),
-        }
+/// The values of a header, whatever the case of its name. Payload format 1.0 has the last one in `headers`, and all of them
+/// in `multiValueHeaders`.
+fn headers<'e>(event: &'e Value, name: &str) -> Vec<&'e str> {
+    let find = |headers: &str| {
+        let named = event.get(headers).and_then(Value::as_object).into_iter().flatten();
+        let named = named.filter(|(found, _)| found.eq_ignore_ascii_case(name));
+        let values = named.flat_map(|(_, value)| value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice));
+        values.filter_map(Value::as_str).map(str::trim).filter(|value| !value.is_empty()).collect::<Vec<_>>()
     };
-    find("headers").or_else(|| find("multiValueHeaders")).map(str::trim).filter(|value| !value.is_empty())
+    let several = find("multiValueHeaders");
+    if several.is_empty() { find("headers") } else { several }
 }
 
 fn is_json(content_type: &str) -> bool {
@@ -169,7 +180,7 @@ mod tests {
         assert_eq!((new.kind.as_str(), new.token.as_deref()), ("permissionsUpdated", Some("secret")));
         assert_eq!((old.kind.as_str(), old.token.as_deref()), ("permissionsUpdated", None));
         for request in [new, old] {
-            assert_eq!((request.signature.as_deref(), &request.body[..]), (Some("abc"), &b"{}"[..]));
+            assert_eq!((request.signatures.first().map(String::as_str), &request.body[..]), (Some("abc"), &b"{}"[..]));
         }
     }
 
@@ -177,12 +188,55 @@ mod tests {
     fn a_path_that_names_no_type_is_not_found() {
         let long = format!("/{}", "a".repeat(LONGEST_KIND + 1));
         let deep = "/a".repeat(MOST_PARTS + 1);
-        for path in ["", "/", "//", "/x//tagCreated", "/tagCreated/", "/Query", "/tag%20", "/..", "/täg", &long, &deep]
-        {
+        for path in [
+            "",
+            "/",
+            "//",
+            "/x//tagCreated",
+            "/tagCreated//",
+            "/Query/",
+            "/Query",
+            "/tag%20",
+            "/..",
+            "/täg",
+            &long,
+            &deep,
+        ] {
             assert_eq!(refused(&version_2("POST", path, &json!({}), "{}")), Refusal::NotFound, "{path}");
         }
         assert_eq!(refused(&version_2("GET", "/", &json!({}), "")), Refusal::NotFound);
         assert_eq!(refused(&json!({"Records": []})), Refusal::NotFound);
+    }
+
+    #[test]
+    fn a_slash_at_the_end_of_the_path_says_nothing() {
+        let request = Request::read(&version_2("POST", "/prod/secret/tagCreated/", &json!({}), "{}")).unwrap();
+        assert_eq!((request.kind.as_str(), request.token.as_deref()), ("tagCreated", Some("secret")));
+    }
+
+    #[test]
+    fn of_several_signatures_each_counts_up_to_a_bound() {
+        let of = |headers: &Value| {
+            let mut event = version_2("POST", "/tagCreated", &json!({}), "{}");
+            event.as_object_mut().unwrap().extend(headers.as_object().unwrap().clone());
+            Request::read(&event).unwrap().signatures
+        };
+        let several =
+            json!({"headers": {SIGNATURE: "b"}, "multiValueHeaders": {SIGNATURE.to_uppercase(): ["a", " b ", ""]}});
+        assert_eq!(of(&several), ["a", "b"]);
+        assert_eq!(of(&json!({"headers": {SIGNATURE: " a, b,,c"}})), ["a", "b", "c"]);
+        assert_eq!(of(&json!({"headers": {SIGNATURE: "x,".repeat(100)}})).len(), MOST_SIGNATURES);
+        assert!(of(&json!({"headers": {SIGNATURE: 7}, "multiValueHeaders": null})).is_empty());
+    }
+
+    #[test]
+    fn a_body_that_is_compressed_is_refused() {
+        let of = |coding: &str| {
+            let headers = json!({ "content-encoding": coding });
+            Request::read(&version_2("POST", "/tagCreated", &headers, "{}")).err()
+        };
+        assert_eq!((of("gzip"), of("identity, br")), (Some(Refusal::MediaType), Some(Refusal::MediaType)));
+        assert_eq!((of("identity"), of("")), (None, None));
     }
 
     #[test]

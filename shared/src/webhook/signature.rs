@@ -12,6 +12,7 @@ use serde_json::Value;
 use sha2::Sha256;
 
 use super::request::{Refusal, Request};
+use super::said::is_invisible;
 
 /// The length of a signature in bytes.
 const LENGTH: usize = 32;
@@ -21,8 +22,15 @@ const LENIENT: GeneralPurposeConfig =
 const BASE64: [GeneralPurpose; 2] =
     [GeneralPurpose::new(&alphabet::STANDARD, LENIENT), GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT)];
 
-/// Under which members a secret that is kept as a JSON object has its texts, the one in use first.
-const MEMBERS: [&str; 4] = ["current", "secret", "token", "previous"];
+/// Under which members a secret that is kept as a JSON object has its texts, the one in use first. A token is not among
+/// them: it stands in addresses, and whoever saw one must not be able to sign.
+const SECRETS: [&str; 3] = ["current", "secret", "previous"];
+
+/// The same for a token.
+const TOKENS: [&str; 3] = ["current", "token", "previous"];
+
+/// The shortest key, in bytes: of 128 bits nobody guesses the value.
+const SHORTEST: usize = 16;
 
 /// What requests are verified by. Each of the two that is there must hold: nobody speaks for a tenant that signs
 /// by the address alone.
@@ -37,22 +45,44 @@ impl fmt::Debug for Keys {
     }
 }
 
-/// What is kept for verifying holds nothing to verify by.
+/// What is kept for verifying cannot be verified by. Says why, and nothing of what is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "it holds neither a plain text nor a JSON object with the text `secret` (or `current`), and `previous` if there is one"
-)]
-pub struct NoKeys;
+pub enum NoKeys {
+    /// There is no text where one should be.
+    #[error(
+        "it holds neither a plain text nor a JSON object with the text {} (or `current`), and `previous` if there is one",
+        if *.0 { "`token`" } else { "`secret`" }
+    )]
+    Missing(bool),
+    /// It is JSON, or begins as such, and no object.
+    #[error(
+        "it is neither a plain text nor a whole JSON object, but an array, a text in quotation marks or a part of JSON"
+    )]
+    NoObject,
+    /// Anybody could guess it.
+    #[error(
+        "one of its texts is shorter than {SHORTEST} bytes, so that it could be guessed; make a new one with \
+         `openssl rand -hex 32`"
+    )]
+    TooShort,
+    /// It is no text that anybody wrote.
+    #[error(
+        "one of its texts has characters that cannot be seen, so that it may be damaged; make a new one with \
+         `openssl rand -hex 32`"
+    )]
+    Invisible,
+}
 
 impl Keys {
     /// The keys in what is kept at one or two places: a secret for signatures, a token for the path.
     ///
     /// # Errors
-    /// A place that holds no text; and none given at all.
+    /// A place that holds no text, or one that is shorter than 16 bytes or has characters that cannot be seen; and none
+    /// given at all.
     pub fn read(secret: Option<&str>, token: Option<&str>) -> Result<Self, NoKeys> {
-        let texts = |kept: Option<&str>| kept.map_or(Ok(Vec::new()), texts_in);
-        let keys = Self { secrets: texts(secret)?, tokens: texts(token)? };
-        if keys.secrets.is_empty() && keys.tokens.is_empty() { Err(NoKeys) } else { Ok(keys) }
+        let texts = |kept: Option<&str>, members| kept.map_or(Ok(Vec::new()), |kept| texts_in(kept, members));
+        let keys = Self { secrets: texts(secret, &SECRETS)?, tokens: texts(token, &TOKENS)? };
+        if keys.secrets.is_empty() && keys.tokens.is_empty() { Err(NoKeys::Missing(false)) } else { Ok(keys) }
     }
 
     /// Whether a request comes from who has the keys. Takes as long for any wrong signature or token as for any other.
@@ -60,11 +90,10 @@ impl Keys {
     /// # Errors
     /// [`Refusal::Unverified`]
     pub fn verify(&self, request: &Request) -> Result<(), Refusal> {
-        let signed =
-            self.secrets.is_empty()
-                || request.signature.as_deref().and_then(decoded).is_some_and(|signature| {
-                    one_holds(&self.secrets, |secret| is_tag(secret, &request.body, &signature))
-                });
+        let is_right =
+            |signature: &Vec<u8>| one_holds(&self.secrets, |secret| is_tag(secret, &request.body, signature));
+        let signatures = || request.signatures.iter().filter_map(|signature| decoded(signature));
+        let signed = self.secrets.is_empty() || signatures().any(|signature| is_right(&signature));
         let known = self.tokens.is_empty()
             || request
                 .token
@@ -79,17 +108,29 @@ fn one_holds(keys: &[Vec<u8>], holds: impl Fn(&[u8]) -> bool) -> bool {
     keys.iter().fold(false, |found, key| holds(key) | found)
 }
 
-fn texts_in(kept: &str) -> Result<Vec<Vec<u8>>, NoKeys> {
-    let texts: Vec<String> = match serde_json::from_str(kept.trim()) {
+fn texts_in(kept: &str, members: &[&str; 3]) -> Result<Vec<Vec<u8>>, NoKeys> {
+    let kept = kept.trim();
+    let texts: Vec<String> = match serde_json::from_str(kept) {
         Ok(Value::Object(object)) => {
-            let text = |member: &str| Some(object.get(member)?.as_str()?.trim().to_owned());
-            MEMBERS.into_iter().filter_map(text).collect()
+            let text = |member: &&str| Some(object.get(*member)?.as_str()?.trim().to_owned());
+            members.iter().filter_map(text).collect()
         }
-        _ => vec![kept.trim().to_owned()],
+        _ if kept.starts_with(['{', '[', '"']) => return Err(NoKeys::NoObject),
+        _ => vec![kept.to_owned()],
     };
     // An empty key would verify what anybody can sign.
-    let texts: Vec<Vec<u8>> = texts.into_iter().filter(|text| !text.is_empty()).map(String::into_bytes).collect();
-    if texts.is_empty() { Err(NoKeys) } else { Ok(texts) }
+    let texts: Vec<String> = texts.into_iter().filter(|text| !text.is_empty()).collect();
+    if texts.is_empty() {
+        return Err(NoKeys::Missing(*members == TOKENS));
+    }
+    // HMAC fills a short key up with NULs: one that consists of them is the empty one.
+    if texts.iter().any(|text| text.chars().any(is_invisible)) {
+        return Err(NoKeys::Invisible);
+    }
+    if texts.iter().any(|text| text.len() < SHORTEST) {
+        return Err(NoKeys::TooShort);
+    }
+    Ok(texts.into_iter().map(String::into_bytes).collect())
 }
 
 /// The 32 bytes of a signature, however they are written.
@@ -126,131 +167,4 @@ fn is_same(expected: &[u8], given: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::digest;
-
-    // printf '{"text":"hello"}' | openssl dgst -sha256 -hmac 'a secret'
-    const BODY: &str = r#"{"text":"hello"}"#;
-
-    fn tag(secret: &str, body: &[u8]) -> Vec<u8> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
-        mac.update(body);
-        mac.finalize().into_bytes().to_vec()
-    }
-
-    fn request(signature: Option<&str>, token: Option<&str>, body: &[u8]) -> Request {
-        let owned = |text: Option<&str>| text.map(ToOwned::to_owned);
-        Request { kind: "tagCreated".to_owned(), token: owned(token), signature: owned(signature), body: body.to_vec() }
-    }
-
-    fn keys(secret: Option<&str>, token: Option<&str>) -> Keys {
-        Keys::read(secret, token).unwrap()
-    }
-
-    #[test]
-    fn the_signature_is_what_openssl_computes() {
-        let tag = digest::text(&tag("a secret", BODY.as_bytes()));
-        assert_eq!(tag, "2f8465afb2c548ba1fecc1dfe506cd082fa04105be715efd8b29d5e7cc0c045b");
-    }
-
-    #[test]
-    fn every_way_of_writing_a_signature_is_read() {
-        let tag = tag("a secret", BODY.as_bytes());
-        let hexadecimal = digest::text(&tag);
-        for signature in [
-            hexadecimal.clone(),
-            hexadecimal.to_uppercase(),
-            format!("sha256={hexadecimal}"),
-            format!("SHA256={hexadecimal}"),
-            BASE64_STANDARD.encode(&tag),
-            format!("sha256={}", BASE64_STANDARD.encode(&tag)),
-            BASE64_URL_SAFE_NO_PAD.encode(&tag),
-        ] {
-            let verified = keys(Some("a secret"), None).verify(&request(Some(&signature), None, BODY.as_bytes()));
-            assert_eq!(verified, Ok(()), "{signature}");
-        }
-    }
-
-    #[test]
-    fn the_current_and_the_previous_secret_count() {
-        let kept = r#"{"current": "new", "previous": "old"}"#;
-        let signed = |secret: &str| {
-            let signature = digest::text(&tag(secret, BODY.as_bytes()));
-            keys(Some(kept), None).verify(&request(Some(&signature), None, BODY.as_bytes()))
-        };
-        assert_eq!((signed("new"), signed("old")), (Ok(()), Ok(())));
-        assert_eq!((signed("older"), signed("")), (Err(Refusal::Unverified), Err(Refusal::Unverified)));
-    }
-
-    #[test]
-    fn a_body_that_was_changed_or_not_signed_is_refused() {
-        let signature = digest::text(&tag("a secret", BODY.as_bytes()));
-        let of = |signature: Option<&str>, body: &str| {
-            keys(Some("a secret"), None).verify(&request(signature, None, body.as_bytes()))
-        };
-        assert_eq!(of(Some(&signature), &BODY.replace("hello", "hallo")), Err(Refusal::Unverified));
-        assert_eq!(of(Some(&signature), &format!("{BODY} ")), Err(Refusal::Unverified));
-        for unsigned in [None, Some(""), Some("sha256="), Some(&signature[..62]), Some("sha1=abc")] {
-            assert_eq!(of(unsigned, BODY), Err(Refusal::Unverified), "{unsigned:?}");
-        }
-    }
-
-    #[test]
-    fn a_token_stands_in_for_a_signature_only_where_there_is_no_secret() {
-        let of = |keys: Keys, signature, token| keys.verify(&request(signature, token, BODY.as_bytes()));
-        assert_eq!(of(keys(None, Some("t-1")), None, Some("t-1")), Ok(()));
-        for wrong in [None, Some(""), Some("t-"), Some("t-11"), Some("T-1")] {
-            assert_eq!(of(keys(None, Some("t-1")), None, wrong), Err(Refusal::Unverified), "{wrong:?}");
-        }
-        let signature = digest::text(&tag("a secret", BODY.as_bytes()));
-        let both = || keys(Some("a secret"), Some(r#"{"token": "t-1", "previous": "t-0"}"#));
-        assert_eq!(of(both(), Some(&signature), Some("t-0")), Ok(()));
-        assert_eq!(of(both(), None, Some("t-1")), Err(Refusal::Unverified));
-        assert_eq!(of(both(), Some(&signature), Some("t-2")), Err(Refusal::Unverified));
-    }
-
-    #[test]
-    fn nothing_to_verify_by_is_an_error_and_no_open_door() {
-        assert_eq!(Keys::read(None, None).unwrap_err(), NoKeys);
-        for kept in ["", "  ", r#"{"secret": ""}"#, r#"{"key": "x"}"#, r#"{"secret": 7}"#] {
-            assert_eq!(Keys::read(Some(kept), None).unwrap_err(), NoKeys, "{kept}");
-        }
-        assert_eq!(format!("{:?}", keys(Some("hush"), None)), "Keys");
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(10_000))]
-
-        #[test]
-        fn what_nobody_signed_is_never_verified(body in prop::collection::vec(any::<u8>(), 0..200), header in header()) {
-            let verified = keys(Some("a secret"), None).verify(&request(header.as_deref(), None, &body));
-            prop_assert_eq!(verified, Err(Refusal::Unverified));
-        }
-
-        #[test]
-        fn what_was_signed_is_verified_and_one_bit_more_or_less_is_not(
-            body in prop::collection::vec(any::<u8>(), 1..200), at: prop::sample::Index, bit in 0..8_u8,
-        ) {
-            let signature = BASE64_STANDARD.encode(tag("a secret", &body));
-            let keys = keys(Some("a secret"), None);
-            prop_assert_eq!(keys.verify(&request(Some(&signature), None, &body)), Ok(()));
-            let mut changed = body.clone();
-            changed[at.index(body.len())] ^= 1 << bit;
-            prop_assert_eq!(keys.verify(&request(Some(&signature), None, &changed)), Err(Refusal::Unverified));
-        }
-    }
-
-    /// No header, any text, and what looks like a signature.
-    fn header() -> impl Strategy<Value = Option<String>> {
-        prop_oneof![
-            Just(None),
-            ".{0,100}".prop_map(Some),
-            prop::collection::vec(any::<u8>(), 32).prop_map(|bytes| Some(format!("sha256={}", digest::text(&bytes)))),
-            prop::collection::vec(any::<u8>(), 30..35).prop_map(|bytes| Some(BASE64_STANDARD.encode(bytes))),
-        ]
-    }
-}
+mod tests;

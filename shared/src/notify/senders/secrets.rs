@@ -79,10 +79,14 @@ impl Secrets {
     pub(crate) fn new(settings: &SdkConfig) -> Self {
         let times = TimeoutConfig::builder().operation_timeout(READING).connect_timeout(super::http::CONNECT).build();
         let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS);
-        let settings = settings.to_builder().timeout_config(times).retry_config(retries).build();
+        Self::in_time_of(&settings.to_builder().timeout_config(times).retry_config(retries).build())
+    }
+
+    /// Takes time-outs and attempts from the settings: somebody may be waiting.
+    pub(crate) fn in_time_of(settings: &SdkConfig) -> Self {
         Self {
-            manager: aws_sdk_secretsmanager::Client::new(&settings),
-            parameters: aws_sdk_ssm::Client::new(&settings),
+            manager: aws_sdk_secretsmanager::Client::new(settings),
+            parameters: aws_sdk_ssm::Client::new(settings),
             kept: Mutex::default(),
         }
     }
@@ -99,6 +103,11 @@ impl Secrets {
         let secret = Secret(self.read(place).await?);
         kept.insert(place.to_owned(), (Instant::now(), secret.clone()));
         part(place, &secret, wanted)
+    }
+
+    /// The secret at a place as it is now, for somebody who keeps it.
+    pub(crate) async fn anew(&self, place: &str, wanted: Wanted) -> Result<Secret, SecretError> {
+        part(place, &Secret(self.read(place).await?), wanted)
     }
 
     /// Has a secret read anew when it is needed next: a destination did not take it.
