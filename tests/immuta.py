@@ -15,13 +15,21 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 KEY = "dea464c07bd07300095caa8-api-key"
 PREFIX = "immuta-watch: "
-TYPES = [
-    "ALL_NOTIFICATIONS", "apiKeyRevoked", "attributeAdded", "attributeRemoved", "attributeUpdated",
-    "collectionPermissionGranted", "collectionPermissionRevoked", "globalPolicyCreated", "globalPolicyDeleted",
-    "globalPolicyDisabled", "globalPolicyUpdated", "groupUserAdded", "healthCheckFailed", "modelAccessApproved",
-    "modelAccessRevoked", "modelTagAdded", "modelTagRemoved", "modelUserAdded", "nativeIntegrationValidationFailed",
-    "permissionsUpdated", "tagCreated", "userCloned", "userCreated", "userDeleted", "userDisabled", "userEnabled",
-]  # fmt: skip
+TYPES = """
+ALL_NOTIFICATIONS acknowledgedAccess addedToProject apiKeyRevoked attributeAdded attributeRemoved
+attributeUpdated automaticDomainAssignmentFailure bulkJobStatus certificationRequired collectionCreated
+collectionDataSourceAdded collectionDataSourceRemoved collectionDeleted collectionPermissionGranted
+collectionPermissionRevoked collectionUpdated conflictingGlobalPolicies dataSourceExpired dataSourceExpiring
+dataSourceUpdated deletedDatasourceRemovedFromProject expiredDatasourceRemovedFromProject firstQuery
+frameworkCreated frameworkDeleted frameworkUpdated globalPolicyCreated globalPolicyDeleted globalPolicyDisabled
+globalPolicyUpdated groupUserAdded groupUserDeleted healthCheckFailed healthCheckResolved modelAccessApproved
+modelAccessDenied modelAccessRequested modelAccessRevoked modelAccessUpdated modelCopied modelCreated
+modelDeleted modelTagAdded modelTagRemoved modelUserAdded modelUserDeleted modelUserJoined
+nativeIntegrationValidationFailed permissionsUpdated policyCertificationExpired policyUpdated projectDisabled
+projectEqualizationMemberNotInCompliance projectEqualizationToggled projectUpdated purposeCreated purposeDeleted
+purposeUpdated queryCanceled removedFromProject switchedCurrentProject tagCreated tagDeleted tagUpdated
+taskDeleted taskValidated userCloned userCreated userDeleted userDisabled userEnabled userMigrated
+""".split()  # fmt: skip
 # How long this Immuta waits for an answer, in seconds; the real one waits ten.
 PATIENCE = 5
 
