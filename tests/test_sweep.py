@@ -209,8 +209,8 @@ def test_an_export_whose_notification_was_lost_is_enqueued_once_and_classified(d
 
     answer = sweep.reconcile()
     assert answer == {
-        "outcome": "reconciled", "exports": 3, "missing": 1, "enqueued": 1, "waiting": 0, "given_up": 0,
-        "complete": True, "silent": False,
+        "outcome": "reconciled", "exports": 3, "missing": 1, "under_way": 1, "refused": 0, "enqueued": 1,
+        "waiting": 0, "given_up": 0, "complete": True, "silent": False,
     }  # fmt: skip
     line = sweep.line(RECONCILE)
     assert (line["message"], line["level"], line["under_way"], line["manifests"]) == ("Exports reconciled.", "WARN", 1, 1)

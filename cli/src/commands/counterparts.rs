@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
-use chrono::Days;
+use chrono::{Days, Utc};
 use immuta_watch::alerts::{Alert, AlertId, Example};
 use immuta_watch::counterpart::{AFTER, BEFORE, Certainty, Change, kinds};
 use immuta_watch::event::{Event, EventKey, Record, Service, time};
@@ -85,7 +85,7 @@ async fn audited(store: &impl Store, notification: &Change) -> Result<Counterpar
     for date in first.iter_days().take_while(|date| *date <= last) {
         for entry in store.list(&names::changes_of(date)).await.context("the ledger cannot be listed")? {
             let Some(mut file) = AuditedFile::open(store, &entry.name).await? else { continue };
-            while let Some(batch) = file.next_batch()? {
+            while let Some(batch) = file.next_batch(Utc::now())? {
                 for audited in batch.events {
                     let certainty = audited.change.counterpart(notification);
                     if let Some(certainty) = certainty.filter(|new| best.as_ref().is_none_or(|(best, _)| new > best)) {

@@ -10,16 +10,21 @@ use immuta_watch::reconcile::changes::{Due, Run};
 
 use crate::task::Sweeper;
 
-/// What of the time left may be used for this: exports come after it.
-const FOR_COMPARING: f64 = 0.4;
+/// What of the time left may be used for this: the rest is for telling.
+const FOR_COMPARING: f64 = 0.7;
 
 impl Sweeper {
     /// Compares what was written since the last run, and tells of what is missing at one end.
     ///
     /// # Errors
     /// It could not be done, and is for the next run. Nothing else waits for it.
-    pub(crate) async fn compare_webhooks(&self, in_force: &InForce, invocation: &Invocation) -> Result<(), String> {
-        let compared = self.compare_changes(in_force, invocation).await;
+    pub(crate) async fn compare_webhooks(
+        &self,
+        in_force: &InForce,
+        all_exports_are_there: bool,
+        invocation: &Invocation,
+    ) -> Result<(), String> {
+        let compared = self.compare_changes(in_force, all_exports_are_there, invocation).await;
         self.desk.log.write(&match &compared {
             Ok(line) => line.clone(),
             Err(reason) => {
@@ -29,10 +34,16 @@ impl Sweeper {
         compared.map(|_| ())
     }
 
-    async fn compare_changes(&self, in_force: &InForce, invocation: &Invocation) -> Result<Line, String> {
+    async fn compare_changes(
+        &self,
+        in_force: &InForce,
+        all_exports_are_there: bool,
+        invocation: &Invocation,
+    ) -> Result<Line, String> {
         let until = Instant::now() + invocation.left().mul_f64(FOR_COMPARING);
         let is_time_up = || Instant::now() >= until;
-        let due = Run::of(&self.desk.store, Utc::now(), &is_time_up).await.map_err(|error| error.to_string())?;
+        let due = Run::of(&self.desk.store, Utc::now(), all_exports_are_there, &is_time_up).await;
+        let due = due.map_err(|error| error.to_string())?;
         // Told before it is entered: should the function die in between, the next run finds that it was told.
         let mut tally = Tally::default();
         for notice in &due.tell {
@@ -46,13 +57,14 @@ impl Sweeper {
 
 fn line_of(invocation: &Invocation, due: &Due, tally: Tally) -> Line {
     let counts = due.counts;
-    let is_well = counts.missing + counts.suspicious == 0;
+    let is_well = counts.missing + counts.suspicious + counts.not_awaited == 0;
     let severity = if is_well { Severity::Info } else { Severity::Warn };
     let line = invocation
         .line(severity, "Webhooks compared.")
         .with("notifications", counts.notifications)
         .with("found", counts.found)
         .with("waiting", counts.waiting)
+        .with("not_awaited", counts.not_awaited)
         .with("events", counts.events)
         .with("untold", counts.untold)
         .count(Metric::NotificationsNotAudited, counts.missing)

@@ -15,7 +15,7 @@ use crate::task::{Came, Sweeper};
 
 /// What of the time left may be used for comparing: the rest is kept for telling and for feeding the queue. What is not
 /// reached is left to the next run.
-const FOR_COMPARING: f64 = 0.6;
+const FOR_COMPARING: f64 = 0.4;
 
 /// The outcome of a run that could not feed the queue.
 const FAILED: &str = "failed";
@@ -55,7 +55,8 @@ impl Sweeper {
         let answer = match fed.reason {
             Some(reason) if fed.outcome == FAILED => Err(reason),
             _ => Ok(json!({
-                "outcome": fed.outcome, "exports": counts.exports, "missing": counts.missing, "enqueued": fed.enqueued,
+                "outcome": fed.outcome, "exports": counts.exports, "missing": counts.missing, "under_way": counts.under_way,
+                "refused": counts.refused, "enqueued": fed.enqueued,
                 "waiting": counts.waiting, "given_up": counts.given_up, "complete": is_complete,
                 "silent": due.silence.is_some(),
             })),

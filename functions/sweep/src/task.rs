@@ -74,13 +74,22 @@ impl Sweeper {
             Task::Reconcile => {
                 let decided = Box::pin(self.decide_the_undecided(&in_force, invocation)).await;
                 Box::pin(self.fetch_undelivered(&in_force, invocation)).await;
-                let compared = Box::pin(self.compare_webhooks(&in_force, invocation)).await;
                 let came = Box::pin(self.reconcile(&in_force, invocation)).await;
+                let is_whole = came.answer.as_ref().is_ok_and(all_exports_are_there);
+                let compared = Box::pin(self.compare_webhooks(&in_force, is_whole, invocation)).await;
                 // Whatever failed fails the invocation, and is tried again, but holds up nothing of the rest.
                 Came { answer: came.answer.and_then(|answer| decided.and(compared).map(|()| answer)), ..came }
             }
         }
     }
+}
+
+/// Whether every export that is in the bucket is in the lake, or was given up and told of, by the answer of the part that
+/// compared them.
+fn all_exports_are_there(answer: &Value) -> bool {
+    let count = |name: &str| answer.get(name).and_then(Value::as_u64).unwrap_or(u64::MAX);
+    let is_complete = answer.get("complete") == Some(&true.into());
+    is_complete && count("under_way") == 0 && count("missing") == count("given_up").saturating_add(count("refused"))
 }
 
 impl Came {
@@ -96,6 +105,15 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn exports_are_there_unless_some_are_to_come() {
+        let answer = |missing: u64, under_way: u64, complete: bool| json!({ "missing": missing, "given_up": 1, "refused": 2, "under_way": under_way, "complete": complete });
+        assert!(all_exports_are_there(&answer(3, 0, true)));
+        for answer in [answer(4, 0, true), answer(3, 1, true), answer(3, 0, false), json!({})] {
+            assert!(!all_exports_are_there(&answer), "{answer}");
+        }
+    }
 
     #[test]
     fn anything_but_a_task_is_refused_with_the_tasks_there_are() {

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Period, Zone, schema};
+use crate::digest;
 use crate::rules::{Level, Question};
 use crate::spelling::did_you_mean;
 
@@ -180,6 +181,13 @@ impl NotifyConfiguration {
 }
 
 impl Destination {
+    /// Stands for where it is: of two that have the same, one told is the other told. Not for the secret that it may be kept
+    /// behind, which may be changed at its place.
+    pub(crate) fn target(&self) -> String {
+        let place = Self { zone: None, ..self.clone() };
+        digest::short(&serde_json::to_vec(&place).unwrap_or_default())
+    }
+
     /// It must be exactly one, and say where in a way that can be right.
     pub(crate) fn check(&self) -> Result<(), String> {
         let Self { slack, sns, webhook, .. } = self;

@@ -15,7 +15,7 @@ const SHORTEST_IN_WORDS: usize = 3;
 pub(super) enum Agreement {
     /// Everything that the event names, the notification names as well
     Agrees,
-    /// So it does, but some of it in free words only
+    /// The notification says nothing of it but in free words, and there is something of it in these
     InWords,
     /// Something that the event names, but not all of it
     Partly,
@@ -33,48 +33,47 @@ pub(super) fn on_parties(event: &[Party], notification: &[Party], texts: &[Strin
         party.called().any(|name| other.called().any(|other| Form::of(name) == Form::of(other)))
     };
     let may_differ = || event.iter().any(|party| notification.iter().any(|other| comparable(party, other)));
-    agreement(&event.iter().collect::<Vec<_>>(), is_named, is_in_words, may_differ)
+    let event: Vec<&Party> = event.iter().collect();
+    agreement(&event, is_named, (notification.is_empty(), &is_in_words), may_differ)
 }
 
-/// Whether they agree on names.
+/// Whether they agree on names. Of dotted ones, which tags are, one of the two may have the end alone.
 pub(super) fn on_names(
     event: &BTreeSet<String>,
     notification: Option<&BTreeSet<String>>,
+    are_dotted: bool,
     texts: &[String],
 ) -> Agreement {
     let named = || notification.into_iter().flatten();
+    let ends_with = |long: &str, short: &str| long.strip_suffix(short).is_some_and(|start| start.ends_with('.'));
+    let is_same =
+        |name: &str, other: &str| name == other || (are_dotted && (ends_with(name, other) || ends_with(other, name)));
     let is_named = |name: &&String| named().any(|other| is_same(name, other));
     let is_in_words = |name: &&String| is_said(name, texts);
     let may_differ = || event.iter().any(|name| named().any(|other| Form::of(name) == Form::of(other)));
-    agreement(&event.iter().collect::<Vec<_>>(), is_named, is_in_words, may_differ)
+    let is_unsaid = named().next().is_none();
+    agreement(&event.iter().collect::<Vec<_>>(), is_named, (is_unsaid, &is_in_words), may_differ)
 }
 
+/// Free words count only where no key says anything: they never outweigh what one does.
 fn agreement<T>(
     event: &[&T],
     is_named: impl Fn(&&T) -> bool,
-    is_in_words: impl Fn(&&T) -> bool,
+    (is_unsaid, is_in_words): (bool, &dyn Fn(&&T) -> bool),
     may_differ: impl Fn() -> bool,
 ) -> Agreement {
-    let named = event.iter().filter(|each| is_named(each)).count();
     if event.is_empty() {
         return Agreement::Unsaid;
     }
-    if named == event.len() {
-        return Agreement::Agrees;
+    if is_unsaid {
+        return if event.iter().any(is_in_words) { Agreement::InWords } else { Agreement::Unsaid };
     }
-    let said = event.iter().filter(|each| is_named(each) || is_in_words(each)).count();
-    match said {
+    match event.iter().filter(|each| is_named(each)).count() {
         0 if may_differ() => Agreement::Differs,
         0 => Agreement::Unsaid,
-        _ if said == event.len() => Agreement::InWords,
+        named if named == event.len() => Agreement::Agrees,
         _ => Agreement::Partly,
     }
-}
-
-/// Tags are dotted paths, of which one of the two may have the end alone.
-fn is_same(name: &str, other: &str) -> bool {
-    let ends_with = |long: &str, short: &str| long.strip_suffix(short).is_some_and(|start| start.ends_with('.'));
-    name == other || ends_with(name, other) || ends_with(other, name)
 }
 
 /// Whether a name stands by itself in one of the texts.
@@ -170,26 +169,39 @@ mod tests {
         let both = [party(&[], &["tom"]), party(&[], &["mia"])];
         assert_eq!(on_parties(&both, &[party(&[], &["tom"])], &[]), Agreement::Partly);
         assert_eq!(on_parties(&both, &both, &[]), Agreement::Agrees);
-        assert_eq!(on_names(&set(&["a", "b"]), Some(&set(&["b", "c"])), &[]), Agreement::Partly);
-        assert_eq!(on_names(&set(&["b"]), Some(&set(&["b", "c"])), &[]), Agreement::Agrees);
+        assert_eq!(on_names(&set(&["a", "b"]), Some(&set(&["b", "c"])), false, &[]), Agreement::Partly);
+        assert_eq!(on_names(&set(&["b"]), Some(&set(&["b", "c"])), false, &[]), Agreement::Agrees);
     }
 
     #[test]
     fn what_no_key_holds_is_looked_for_in_the_words() {
         let texts = ["ann gave user_admin to tom@example.com.".to_owned()];
-        assert_eq!(on_names(&set(&["user_admin"]), None, &texts), Agreement::InWords);
+        assert_eq!(on_names(&set(&["user_admin"]), None, false, &texts), Agreement::InWords);
         assert_eq!(on_parties(&[party(&["tom@example.com"], &[])], &[], &texts), Agreement::InWords);
         for elsewhere in ["admin", "user", "om@example.com", "tom@example.co", "tom"] {
-            assert_eq!(on_names(&set(&[elsewhere]), None, &texts), Agreement::Unsaid, "{elsewhere}");
+            assert_eq!(on_names(&set(&[elsewhere]), None, false, &texts), Agreement::Unsaid, "{elsewhere}");
         }
-        assert_eq!(on_names(&set(&["to"]), None, &texts), Agreement::Unsaid, "too short to say anything");
+        assert_eq!(on_names(&set(&["to"]), None, false, &texts), Agreement::Unsaid, "too short to say anything");
     }
 
     #[test]
     fn a_tag_may_be_named_by_its_end_and_a_policy_by_its_number() {
-        let on = |event: &str, other: &str| on_names(&set(&[event]), Some(&set(&[other])), &[]);
+        let on = |event: &str, other: &str| on_names(&set(&[event]), Some(&set(&[other])), true, &[]);
         assert_eq!(on("discovered.pii", "pii"), Agreement::Agrees);
         assert_eq!(on("discovered.pii", "ii"), Agreement::Differs);
         assert_eq!(on("mask salaries", "12"), Agreement::Unsaid);
+        let domains = on_names(&set(&["finance.emea"]), Some(&set(&["emea"])), false, &[]);
+        assert_eq!(domains, Agreement::Differs, "which may be another domain");
+    }
+
+    #[test]
+    fn words_never_outweigh_what_a_key_says() {
+        let texts = ["tom@example.com asked for it".to_owned()];
+        let (tom, mia) = ([party(&["tom@example.com"], &[])], [party(&["mia@example.com"], &[])]);
+        assert_eq!(on_parties(&tom, &mia, &texts), Agreement::Differs);
+        assert_eq!(
+            on_names(&set(&["user_admin"]), Some(&set(&["audit"])), false, &["user_admin".to_owned()]),
+            Agreement::Differs
+        );
     }
 }

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, Field, Party, Service};
 
+/// So much of what a notification says in free words is compared, in bytes: far more than a sentence.
+const MOST_TEXT: usize = 8 * 1024;
+
 /// What is compared by name alone.
 const NAMED: [Field; 9] = [
     Field::Permission,
@@ -80,6 +83,11 @@ fn texts(event: &Event<'_>) -> Vec<String> {
     let mut found: Vec<String> = event.text_at(&["text"]).into_iter().map(|text| text.to_lowercase()).collect();
     json.each_at(&["strings"], &mut |text| {
         found.extend(text.as_text().map(|text| text.to_lowercase()).filter(|text| !text.is_empty()));
+    });
+    let mut length = 0;
+    found.retain(|text| {
+        length += text.len();
+        length <= MOST_TEXT
     });
     found
 }

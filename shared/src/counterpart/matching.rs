@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::agreement::{Agreement, on_names, on_parties};
 use super::change::Change;
-use super::kinds::audit_kinds;
+use super::kinds::{Respect, audit_kinds, is_contradicted, required};
+use crate::event::Field;
 
 /// A notification is received so long before its event at the most: clocks differ.
 pub const BEFORE: TimeDelta = TimeDelta::minutes(10);
@@ -15,9 +16,10 @@ pub const BEFORE: TimeDelta = TimeDelta::minutes(10);
 /// And so long after it: Immuta sends within seconds, but a bulk job may fill its queue.
 pub const AFTER: TimeDelta = TimeDelta::hours(1);
 
-/// What is surely the same lies closer together.
-const SURELY_BEFORE: TimeDelta = TimeDelta::minutes(2);
-const SURELY_AFTER: TimeDelta = TimeDelta::minutes(15);
+/// A notification that is surely of an event is received so long before it at the most …
+pub const SURELY_BEFORE: TimeDelta = TimeDelta::minutes(2);
+/// … and so long after it.
+pub const SURELY_AFTER: TimeDelta = TimeDelta::minutes(15);
 
 /// How sure it is that the two tell of one change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -27,7 +29,8 @@ pub enum Certainty {
     Possible,
     /// Some of who, to whom and on what agrees, and nothing differs
     Likely,
-    /// Who did it agrees, and everything else that the audit event names, the notification names as well
+    /// Who did it and everything else that the audit event names, the notification names as well, each by a key; and what
+    /// makes a change of its kind is among it
     Sure,
 }
 
@@ -57,20 +60,35 @@ impl Change {
         if !audit_kinds(&notification.kind).contains(&self.kind.as_str()) || !(-BEFORE..=AFTER).contains(&delay) {
             return None;
         }
-        let actor = on_parties(self.actor.as_slice(), notification.actor.as_slice(), &notification.texts);
+        let texts = &notification.texts;
+        let actor = on_parties(self.actor.as_slice(), notification.actor.as_slice(), texts);
         let others: Vec<Agreement> = self.others(notification).collect();
         let all = || others.iter().chain([&actor]);
         if all().any(|agreement| *agreement == Agreement::Differs) {
             return None;
         }
         let is_close = (-SURELY_BEFORE..=SURELY_AFTER).contains(&delay);
-        let agrees = |agreement: &Agreement| matches!(agreement, Agreement::Agrees | Agreement::InWords);
-        // By words alone it would not be clear who gave and who got.
-        if is_close && actor == Agreement::Agrees && !others.is_empty() && others.iter().all(agrees) {
+        let is_whole = || {
+            let sentence = texts.first().map_or("", String::as_str);
+            self.says_what_is_required()
+                && all().all(|agreement| *agreement == Agreement::Agrees)
+                && !is_contradicted(&self.kind, sentence)
+        };
+        if is_close && is_whole() {
             return Some(Certainty::Sure);
         }
         let is_some = all().any(|agreement| *agreement != Agreement::Unsaid);
         Some(if is_some { Certainty::Likely } else { Certainty::Possible })
+    }
+
+    /// Whether an event says enough of itself to be told from every other one of its kind.
+    fn says_what_is_required(&self) -> bool {
+        let says = |respect: &Respect| match respect {
+            Respect::Subject => !self.subjects.is_empty(),
+            Respect::Object => !self.objects.is_empty(),
+            Respect::Named(field) => self.named.contains_key(field.name()),
+        };
+        self.actor.is_some() && required(&self.kind).is_some_and(|required| required.iter().all(says))
     }
 
     /// Everything but the actor that the event names.
@@ -78,8 +96,11 @@ impl Change {
         let parties = [(&self.subjects, &notification.subjects), (&self.objects, &notification.objects)];
         let parties = parties.into_iter().filter(|(event, _)| !event.is_empty());
         let parties = parties.map(|(event, other)| on_parties(event, other, &notification.texts));
-        let names = self.named.iter();
-        parties.chain(names.map(|(field, names)| on_names(names, notification.named.get(field), &notification.texts)))
+        let names = self.named.iter().map(|(field, names)| {
+            let are_dotted = field == Field::Tag.name();
+            on_names(names, notification.named.get(field), are_dotted, &notification.texts)
+        });
+        parties.chain(names)
     }
 }
 
@@ -139,7 +160,7 @@ mod tests {
     fn a_permission_that_was_not_named_is_not_surely_told_of() {
         let without = json!({"actor": {"id": 7}, "user": "tom@example.com"});
         assert_eq!(told(5, "Ann Lee changed Tom", &without), Some(Certainty::Likely));
-        assert_eq!(told(5, "Ann Lee gave USER_ADMIN to Tom", &without), Some(Certainty::Sure));
+        assert_eq!(told(5, "Ann Lee gave USER_ADMIN to Tom", &without), Some(Certainty::Likely), "in words alone");
         let other = json!({"actor": {"id": 7}, "user": "tom@example.com", "permissions": ["CREATE_PROJECT"]});
         assert_eq!(told(5, "", &other), None);
     }
@@ -160,6 +181,39 @@ mod tests {
     }
 
     #[test]
+    fn the_other_way_round_is_not_surely_the_same() {
+        let whole = json!({"actor": {"id": 7}, "user": "tom@example.com", "permissions": ["USER_ADMIN"]});
+        assert_eq!(told(5, "Ann Lee revoked USER_ADMIN from Tom", &whole), Some(Certainty::Likely));
+        assert_eq!(told(5, "Ann Lee granted USER_ADMIN to Tom", &whole), Some(Certainty::Sure));
+    }
+
+    #[test]
+    fn an_event_that_does_not_say_to_whom_or_whose_values_are_not_compared_is_never_sure() {
+        let mut event = granted("USER_ADMIN");
+        event.subjects.clear();
+        let whole = json!({"actor": {"id": 7}, "user": "tom@example.com", "permissions": ["USER_ADMIN"]});
+        let found = event.counterpart(&notified("permissionsUpdated", 5, "", &whole));
+        assert_eq!(found, Some(Certainty::Likely));
+        let attribute = audited(&json!({"eventTimestamp": at(0).to_rfc3339(), "actor": {"id": "ann@example.com"},
+            "targets": [{"type": "USER", "name": "tom@example.com"}],
+            "auditPayload": {"type": "AttributeAppliedAuditPayload", "attribute": {"name": "Country", "value": "*"}}}));
+        let told = notified(
+            "attributeAdded",
+            5,
+            "",
+            &json!({"actor": "ann@example.com", "user": "tom@example.com", "attribute": {"name": "Country", "value": "DE"}}),
+        );
+        assert_eq!(attribute.counterpart(&told), Some(Certainty::Likely));
+    }
+
+    #[test]
+    fn somebody_else_who_is_mentioned_is_not_the_one_it_was_done_to() {
+        let other = json!({"actor": {"id": 7}, "user": "mia@example.com", "permissions": ["USER_ADMIN"],
+            "note": "asked for by tom@example.com"});
+        assert_eq!(told(5, "tom@example.com asked for it", &other), None);
+    }
+
+    #[test]
     fn an_event_that_names_nothing_is_never_sure() {
         let event = audited(&json!({"eventTimestamp": at(0).to_rfc3339(), "actor": {"id": "ann@example.com"},
             "auditPayload": {"type": "GlobalPolicyUpdatedAuditPayload"}}));
@@ -172,13 +226,13 @@ mod tests {
         /// Whoever hides a change behind the notification of another must be named by it in every respect.
         #[test]
         fn what_is_sure_names_whatever_the_event_names(permission in "[A-C]{3}", named in prop::collection::vec("[A-C]{3}", 0..4),
-            words in "[A-C ]{0,12}", actor in 5_u8..9, delay in -1000_i64..5000) {
+            to in "(tom|mia)@example.com", words in "[A-C ]{0,12}", actor in 5_u8..9, delay in -1000_i64..5000) {
             let event = granted(&permission);
-            let inner = json!({"actor": {"id": actor}, "user": "tom@example.com", "permissions": named});
+            let inner = json!({"actor": {"id": actor}, "user": to, "permissions": named});
             let found = event.counterpart(&notified("permissionsUpdated", delay, &words, &inner));
             if found == Some(Certainty::Sure) {
-                prop_assert_eq!(actor, 7);
-                prop_assert!(named.contains(&permission) || words.split(' ').any(|word| word == permission));
+                prop_assert_eq!((actor, to.as_str()), (7, "tom@example.com"));
+                prop_assert!(named.contains(&permission));
                 prop_assert!((-120..=900).contains(&delay));
             }
         }

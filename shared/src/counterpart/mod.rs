@@ -11,4 +11,4 @@ pub mod kinds;
 mod matching;
 
 pub use change::Change;
-pub use matching::{AFTER, BEFORE, Certainty};
+pub use matching::{AFTER, BEFORE, Certainty, SURELY_AFTER, SURELY_BEFORE};

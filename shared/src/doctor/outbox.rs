@@ -5,7 +5,7 @@ use chrono::{DateTime, Days, TimeDelta, Utc};
 use super::exports::{counted, length};
 use super::finding::{Area, Finding};
 use crate::lake::{SMALL_FILES, Store, StoreError, at_once, names};
-use crate::notify::{Book, Delivery, State};
+use crate::notify::{Announcement, Book, Delivery, State};
 
 /// What waits longer than this waits for a destination that takes nothing, or for a `sweep` that does not run; the same as
 /// of the alarm on `OldestPendingSeconds`.
@@ -24,10 +24,31 @@ pub async fn look_at_outbox(store: &impl Store, now: DateTime<Utc>) -> Vec<Findi
         Ok(mut entries) => {
             entries.retain(|entry| !entry.name.starts_with(names::CLOSING));
             let oldest = entries.iter().filter_map(|entry| entry.written).min();
-            vec![waiting(entries.len() as u64, oldest.map(|oldest| now - oldest))]
+            let mut findings = vec![waiting(entries.len() as u64, oldest.map(|oldest| now - oldest))];
+            findings.extend(damaged(store, entries.iter().map(|entry| entry.name.as_str())).await);
+            findings
         }
         Err(error) => vec![unreadable("waiting", &error)],
     }
+}
+
+/// So many entries are read: whoever has more has other worries.
+const READ: usize = 500;
+
+/// The entries that nobody will ever deliver, since they cannot be read.
+async fn damaged(store: &impl Store, entries: impl Iterator<Item = &str>) -> Option<Finding> {
+    let about = "entries";
+    for name in entries.take(READ) {
+        match store.get(name).await {
+            Err(error) => return Some(unreadable(about, &error)),
+            Ok(Some(stored)) if serde_json::from_slice::<Announcement>(&stored.content).is_err() => {
+                let to_do = "Remove it; `immuta-watch alerts --notify` lists what it may have spoken of.";
+                return Some(Finding::failed(Area::Outbox, about, format!("{name} is damaged"), to_do));
+            }
+            Ok(_) => {}
+        }
+    }
+    None
 }
 
 fn waiting(entries: u64, oldest: Option<TimeDelta>) -> Finding {
@@ -49,7 +70,14 @@ fn waiting(entries: u64, oldest: Option<TimeDelta>) -> Finding {
 /// Counts deliveries that a destination refused for good in the last week.
 pub async fn look_at_deliveries(store: &impl Store, now: DateTime<Utc>) -> Vec<Finding> {
     match rejected(store, now).await {
-        Ok(refused) => vec![refusals(refused)],
+        Ok((refused, damaged)) => {
+            let mut findings = vec![refusals(refused)];
+            findings.extend(damaged.first().map(|name| {
+                let to_do = "Remove it; what it stood for may then be told again, unmarked.";
+                Finding::failed(Area::Outbox, "records", format!("{name} is damaged"), to_do)
+            }));
+            findings
+        }
         Err(error) => vec![unreadable("refused", &error)],
     }
 }
@@ -61,17 +89,18 @@ struct Refused {
     reason: Option<String>,
 }
 
-async fn rejected(store: &impl Store, now: DateTime<Utc>) -> Result<Vec<Refused>, StoreError> {
+/// Those that were refused, and the records that are damaged.
+async fn rejected(store: &impl Store, now: DateTime<Utc>) -> Result<(Vec<Refused>, Vec<String>), StoreError> {
     let today = now.date_naive();
     let mut records = Vec::new();
     for date in (0..DAYS).filter_map(|days| today.checked_sub_days(Days::new(days))) {
         records.extend(store.list(&names::deliveries_on(date)).await?);
     }
     let reads = records.into_iter().map(async |entry| Ok::<_, StoreError>((store.get(&entry.name).await?, entry.name)));
-    let mut refused = Vec::new();
+    let (mut refused, mut damaged) = (Vec::new(), Vec::new());
     at_once(SMALL_FILES, reads, |(stored, name)| {
-        // A damaged one is named by whoever delivers.
-        let book = stored.and_then(|stored| serde_json::from_slice::<Book>(&stored.content).ok()).unwrap_or_default();
+        let Some(stored) = stored else { return };
+        let Ok(book) = serde_json::from_slice::<Book>(&stored.content) else { return damaged.push(name) };
         let destination = names::source_of(&name).unwrap_or_default().to_owned();
         let about_many = book.folded.into_iter().chain(book.closing).map(|folded| folded.delivery);
         let deliveries = book.alerts.into_values().chain(about_many);
@@ -83,7 +112,7 @@ async fn rejected(store: &impl Store, now: DateTime<Utc>) -> Result<Vec<Refused>
         }));
     })
     .await?;
-    Ok(refused)
+    Ok((refused, damaged))
 }
 
 fn refusals(refused: Vec<Refused>) -> Finding {

@@ -131,7 +131,7 @@ pub(super) fn one_line(text: &str, most: usize) -> String {
     line.trim().to_owned()
 }
 
-/// What an answer says of an error, without any of the hidden texts; nothing of an answer that is not JSON, for such
+/// What an answer says of an error, without any of the hidden texts, nor any address; nothing of an answer that is not JSON, for such
 /// pages repeat requests.
 pub(super) fn said(answer: &Value, hidden: &[Hidden]) -> Option<String> {
     const MEMBERS: [&str; 4] = ["message", "error", "reason", "details"];
@@ -148,6 +148,9 @@ pub(super) fn said(answer: &Value, hidden: &[Hidden]) -> Option<String> {
         .iter()
         .filter(|hidden| !hidden.expose().is_empty())
         .fold(text.to_owned(), |text, hidden| text.replace(hidden.expose(), "[...]"));
+    // A token may stand in the path of any address that it repeats.
+    let words = struck.split_whitespace().map(|word| if word.contains("://") { "[address]" } else { word });
+    let struck = words.collect::<Vec<_>>().join(" ");
     Some(one_line(&struck, LONGEST_QUOTE)).filter(|text| !text.is_empty())
 }
 
@@ -169,7 +172,9 @@ mod tests {
     fn what_immuta_says_is_cleaned_and_holds_no_secret() {
         let hidden = [Hidden::new("hush"), Hidden::new("")];
         let of = |answer: Value| said(&answer, &hidden);
-        assert_eq!(of(json!({"statusCode": 400, "message": "no\nhush \u{1b}[2J"})).unwrap(), "no [...]  [2J");
+        assert_eq!(of(json!({"statusCode": 400, "message": "no\nhush \u{1b}[2J"})).unwrap(), "no [...] [2J");
+        let url = "webhook https://x.example.com/TOKEN/tagCreated, is in use";
+        assert_eq!(of(json!({ "message": url })).unwrap(), "webhook [address] is in use");
         assert_eq!(of(json!({"error": {"message": "bad url"}})).unwrap(), "bad url");
         assert_eq!((of(json!({"message": " "})), of(json!([1]))), (None, None));
         assert_eq!(of(json!("x".repeat(999))).unwrap().chars().count(), LONGEST_QUOTE + 1);

@@ -37,7 +37,7 @@ pub struct AuditedFile {
 pub struct AuditedBatch {
     /// The events of kinds that notifications tell of, those that say when they happened
     pub events: Vec<Audited>,
-    /// The latest event of whatever kind
+    /// The latest event of whatever kind, those of the future left out
     pub latest: Option<DateTime<Utc>>,
 }
 
@@ -59,9 +59,9 @@ impl AuditedFile {
     ///
     /// # Errors
     /// [`ReadError::Damaged`]
-    pub fn next_batch(&mut self) -> Result<Option<AuditedBatch>, ReadError> {
+    pub fn next_batch(&mut self, now: DateTime<Utc>) -> Result<Option<AuditedBatch>, ReadError> {
         let Some(batch) = self.batches.next() else { return Ok(None) };
-        let batch = batch.map_err(|error| error.to_string()).and_then(|batch| read(&batch));
+        let batch = batch.map_err(|error| error.to_string()).and_then(|batch| read(&batch, now));
         batch.map(Some).map_err(|reason| damaged(&self.name, reason))
     }
 }
@@ -70,7 +70,7 @@ fn damaged(name: &str, reason: String) -> ReadError {
     ReadError::Damaged { name: name.to_owned(), line: 1, reason }
 }
 
-fn read(batch: &RecordBatch) -> Result<AuditedBatch, String> {
+fn read(batch: &RecordBatch, now: DateTime<Utc>) -> Result<AuditedBatch, String> {
     let text = |name: &'static str| {
         column(batch, name)?.as_string_opt::<i32>().ok_or_else(|| format!("its column {name} holds no text"))
     };
@@ -78,7 +78,8 @@ fn read(batch: &RecordBatch) -> Result<AuditedBatch, String> {
     let lines = column(batch, "line")?.as_primitive_opt::<Int64Type>().ok_or("its column line holds no integers")?;
     let times = column(batch, "event_time")?.as_primitive_opt::<TimestampMicrosecondType>();
     let times = times.ok_or("its column event_time holds no times in microseconds")?;
-    let latest = times.iter().flatten().max().and_then(DateTime::from_timestamp_micros);
+    let until_now = times.iter().flatten().filter(|time| *time <= now.timestamp_micros());
+    let latest = until_now.max().and_then(DateTime::from_timestamp_micros);
     let mut events = Vec::new();
     for (row, kind) in kinds.iter().enumerate() {
         if !kind.is_some_and(kinds::is_announced) {

@@ -73,6 +73,8 @@ impl Judge<'_> {
         now: DateTime<Utc>,
     ) -> Result<Decision, DecideError> {
         let source = kept.source(self.lake).id;
+        // So that the sweep looks at all days again.
+        store.remove(names::BACKLOG).await?;
         store.remove(&names::decision(&kept.name)).await?;
         store.remove(&names::manifest(&source)).await?;
         for entry in store.list(names::ALERTS).await?.into_iter().filter(|entry| names::is_of(&entry.name, &source)) {

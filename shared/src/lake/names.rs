@@ -49,6 +49,8 @@
 //! webhooks/date=YYYY-MM-DD/<hash>-<HHMMSSmmm>.json           a notification as it was received, by the hash of its type and
 //!                                                           body; never changed
 //! webhooks/date=YYYY-MM-DD/<hash>-<HHMMSSmmm>.decision.json  what was decided about it
+//! webhooks/date=YYYY-MM-DD/<hash>-<HHMMSSmmm>.event          the key of the event in the audit log that it stands for, if
+//!                                                           an alert was withheld for it or may be
 //! ```
 //!
 //! One that contributes to an alert is a source like an export, with a manifest that names its files below `alerts/`.
@@ -284,6 +286,12 @@ pub fn received_at(name: &str) -> Option<DateTime<Utc>> {
 #[must_use]
 pub fn decision(receipt: &str) -> String {
     format!("{}{DECISION}", receipt.strip_suffix(".json").unwrap_or(receipt))
+}
+
+/// The event that the notification with this receipt stands for.
+#[must_use]
+pub fn stands_for(receipt: &str) -> String {
+    format!("{}.event", receipt.strip_suffix(".json").unwrap_or(receipt))
 }
 
 /// Whether a name is one that [`file()`] gives to a file of this source.

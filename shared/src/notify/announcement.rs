@@ -14,7 +14,7 @@ use super::message::Message;
 use crate::alerts::{AlertId, Approvals, Contribution, Example, UnlessApproved};
 use crate::config::{Destination, NotifyConfiguration};
 use crate::counterpart::{Change, kinds};
-use crate::event::{Event, Record};
+use crate::event::{Event, EventKey, Record};
 use crate::lake::{Announce, Manifest};
 use crate::rules::{Level, Pack, Question, Route};
 
@@ -121,8 +121,8 @@ pub struct Candidate {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub open: Vec<UnlessApproved>,
     /// What each of its events says of a change, if all of them are of kinds that Immuta's webhooks tell of
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub changes: Vec<Change>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub changes: BTreeMap<EventKey, Change>,
 }
 
 /// What an alert comes to whatever was approved.
@@ -294,13 +294,14 @@ impl Announce for Announcer<'_> {
 
 /// What each event of a contribution says of a change; none if one of them says nothing, is not kept whole, or is of a kind
 /// that no webhook tells of: then nobody can have been told of all of it.
-fn changes(contribution: &Contribution) -> Vec<Change> {
+fn changes(contribution: &Contribution) -> BTreeMap<EventKey, Change> {
     if contribution.examples.len() != contribution.events.len() {
-        return Vec::new();
+        return BTreeMap::new();
     }
     let change = |example: &Example| {
         let record = Record::parse(example.record.get().as_bytes()).ok()?;
-        Change::of(&Event::of(&record)).filter(|change| kinds::is_announced(&change.kind))
+        let change = Change::of(&Event::of(&record)).filter(|change| kinds::is_announced(&change.kind))?;
+        Some((example.key, change))
     };
     contribution.examples.iter().map(change).collect::<Option<_>>().unwrap_or_default()
 }

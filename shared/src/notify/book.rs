@@ -64,6 +64,9 @@ pub struct Delivery {
     /// The destination's name for it
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
+    /// Stands for what the destination was when it was told: another channel may bear its name by now
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// The alert of a notification that the destination was told instead
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told_by: Option<AlertId>,
@@ -257,6 +260,18 @@ impl Book {
         true
     }
 
+    /// Enters what the destination is that an item is about to be sent to.
+    pub(super) fn sent_to(&mut self, item: &Item, target: &str) {
+        let delivery = match item {
+            Item::Alert(alert, _) => self.alerts.get_mut(alert),
+            Item::Folded(_) => self.folded.as_mut().map(|folded| &mut folded.delivery),
+            Item::Closing(_) => self.closing.as_mut().map(|closing| &mut closing.delivery),
+        };
+        if let Some(delivery) = delivery {
+            delivery.target = Some(target.to_owned());
+        }
+    }
+
     /// How an item stands.
     #[must_use]
     pub fn delivery(&self, item: &Item) -> Option<&Delivery> {
@@ -280,6 +295,7 @@ impl Delivery {
             in_doubt: false,
             reason: None,
             reference: None,
+            target: None,
             told_by: None,
         }
     }

@@ -1,21 +1,30 @@
 //! Of the changes that an export's alert speaks of, which ones a destination was told already, by the alerts of
 //! notifications: then it is not told again, and the later alert confirms the earlier.
 //!
-//! Only what is surely the same counts ([`crate::counterpart`]), and only if the destination was told of it as something at
-//! least as grave. While the earlier alert is still on its way, the later one waits for what becomes of it.
+//! What is withheld by mistake nobody hears of. So only what is surely the same counts ([`crate::counterpart`]), each
+//! notification counts for one event alone, and only if the destination, being what it is now, took a message about it as
+//! something at least as grave. While such a message is on its way, the later one waits for what becomes of it. Whatever
+//! cannot be read or is too much to be read leads to telling.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::announcement::Candidate;
-use super::book::{Book, State};
+use super::announcement::{Announcement, Candidate};
+use super::book::{Book, Delivery, State};
 use super::deliver::Office;
-use super::deliveries::read_book;
 use super::messenger::Messenger;
 use crate::alerts::AlertId;
-use crate::counterpart::{AFTER, BEFORE, Certainty};
-use crate::lake::{Announced, Store, StoreError, announced, names, receipt_source, received_within};
+use crate::config::Destination;
+use crate::counterpart::{Certainty, Change, SURELY_AFTER, SURELY_BEFORE};
+use crate::event::EventKey;
+use crate::lake::{
+    Announced, Condition, Store, StoreError, Written, announced, names, receipt_source, received_within,
+};
 use crate::rules::{Level, Route};
 use crate::webhook::Decision;
+
+/// If more notifications than this came around the changes of one export, none of it is withheld: reading them would take
+/// longer than telling people.
+const MOST: usize = 2000;
 
 /// What is to become of an alert at one destination.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,7 +43,7 @@ pub(super) enum Verdict<'c> {
 /// The alerts of notifications that tell of the same changes as some candidates.
 #[derive(Debug, Default)]
 pub(super) struct Confirmations {
-    /// For each candidate, for each of its changes, the alerts that surely tell of it
+    /// For each candidate, for each of its changes, the alerts of the one notification that surely tells of it
     earlier: BTreeMap<AlertId, Vec<Vec<Earlier>>>,
     /// What destinations were told, by the folder of a rule and window and by destination
     books: BTreeMap<(String, String), Book>,
@@ -47,10 +56,8 @@ struct Earlier {
     level: Level,
     /// The folder of its delivery records
     folder: String,
-    /// Where routes lead it
-    to: BTreeSet<String>,
-    /// Whether something of it is still to be delivered
-    is_in_the_outbox: bool,
+    /// Who is to be told of it by what lies in the outbox
+    on_its_way_to: BTreeSet<String>,
 }
 
 /// Whether a destination knows of an alert.
@@ -64,63 +71,110 @@ enum Known {
 impl<S: Store, M: Messenger> Office<'_, S, M> {
     /// Looks for notifications of the changes that candidates speak of. Where there are none, that is one list for each day.
     pub(super) async fn confirmations(&self, candidates: &[Candidate]) -> Result<Confirmations, StoreError> {
-        let changes = || candidates.iter().flat_map(|candidate| &candidate.changes);
-        let spans: Vec<_> = changes().map(|change| change.time - BEFORE..=change.time + AFTER).collect();
+        let changes = || candidates.iter().flat_map(|candidate| candidate.changes.values());
+        let spans: Vec<_> = changes().map(|change| change.time - SURELY_BEFORE..=change.time + SURELY_AFTER).collect();
         let receipts = received_within(self.store, &spans).await?;
-        if receipts.is_empty() {
+        if receipts.is_empty() || receipts.len() > MOST {
             return Ok(Confirmations::default());
         }
         let announced = announced(self.store, receipts).await?;
-        let outbox: Vec<String> = self.store.list(names::OUTBOX).await?.into_iter().map(|entry| entry.name).collect();
         let mut found = Confirmations::default();
         for candidate in candidates.iter().filter(|candidate| !candidate.changes.is_empty()) {
-            let of_each = candidate.changes.iter().map(|change| {
-                let is_same = |announced: &&Announced| change.counterpart(&announced.change) == Some(Certainty::Sure);
-                announced.iter().filter(is_same).flat_map(|announced| self.earlier(announced, &outbox)).collect()
-            });
-            found.earlier.insert(candidate.alert.clone(), of_each.collect());
+            let mut of_each = Vec::new();
+            for (event, change) in &candidate.changes {
+                let one = self.notification_of(*event, change, &announced).await?;
+                of_each.push(match one {
+                    Some(one) => self.earlier(one).await?,
+                    None => Vec::new(),
+                });
+            }
+            found.earlier.insert(candidate.alert.clone(), of_each);
         }
         let folders: BTreeSet<&String> =
             found.earlier.values().flatten().flatten().map(|earlier| &earlier.folder).collect();
         for folder in folders {
-            for entry in self.store.list(folder).await? {
-                let Some(destination) = names::source_of(&entry.name) else { continue };
-                if let Some(book) = read_book(self.store, &entry.name).await? {
-                    found.books.insert((folder.clone(), destination.to_owned()), book);
+            for destination in self.notify.destinations.keys() {
+                let Some(stored) = self.store.get(&format!("{folder}{destination}.json")).await? else { continue };
+                // One that is damaged says of nothing that it was told.
+                if let Ok(book) = serde_json::from_slice(&stored.content) {
+                    found.books.insert((folder.clone(), destination.clone()), book);
                 }
             }
         }
         Ok(found)
     }
 
-    /// The alerts that a notification contributed to, if anybody was to be told of them.
-    fn earlier(&self, announced: &Announced, outbox: &[String]) -> Vec<Earlier> {
-        let entries = names::outbox_of(&receipt_source(self.lake, &announced.receipt).id);
-        let is_in_the_outbox = outbox.iter().any(|name| name.starts_with(&entries));
-        let decided = announced.decision.iter().flat_map(Decision::matches);
-        let told = decided.filter(|decided| decided.route > Route::Dashboard).map(|decided| {
-            let rule = [decided.rule.as_str(), decided.rule_name.as_str()];
-            let to = self.notify.destinations_of(decided.level, decided.question, &rule);
-            Earlier {
-                alert: decided.alert.clone(),
-                level: decided.level,
-                folder: names::deliveries_of(&decided.rule, decided.window_start),
-                to: to.map(|(name, _)| name.to_owned()).collect(),
-                is_in_the_outbox,
+    /// The notification that stands for an event, of those that surely tell of it the one closest in time: one that stands for
+    /// no other event. That is entered beside it in the lake, once and for all.
+    async fn notification_of<'a>(
+        &self,
+        event: EventKey,
+        change: &Change,
+        announced: &'a [Announced],
+    ) -> Result<Option<&'a Announced>, StoreError> {
+        let is_told = |announced: &&Announced| {
+            let mut matches = announced.decision.iter().flat_map(Decision::matches);
+            matches.any(|decided| decided.route > Route::Dashboard)
+        };
+        let is_same = |announced: &&Announced| change.counterpart(&announced.change) == Some(Certainty::Sure);
+        let mut same: Vec<&Announced> = announced.iter().filter(is_told).filter(is_same).collect();
+        same.sort_by_key(|announced| (announced.change.time - change.time).abs());
+        for announced in same {
+            let (name, content) = (names::stands_for(&announced.receipt), event.to_string());
+            let is_its_own = match self.store.put_if(&name, content.clone().into_bytes(), Condition::Absent).await? {
+                Written::Done(_) => true,
+                Written::Conflict => {
+                    let stored = self.store.get(&name).await?;
+                    stored.is_some_and(|stored| stored.content == content.as_bytes())
+                }
+            };
+            if is_its_own {
+                return Ok(Some(announced));
             }
+        }
+        Ok(None)
+    }
+
+    /// The alerts that a notification contributed to, if anybody was to be told of them.
+    async fn earlier(&self, announced: &Announced) -> Result<Vec<Earlier>, StoreError> {
+        let mut on_their_way: BTreeMap<AlertId, BTreeSet<String>> = BTreeMap::new();
+        for entry in self.store.list(&names::outbox_of(&receipt_source(self.lake, &announced.receipt).id)).await? {
+            let Some(stored) = self.store.get(&entry.name).await? else { continue };
+            let Ok(announcement) = serde_json::from_slice::<Announcement>(&stored.content) else { continue };
+            for message in announcement.candidates.iter().map(|candidate| &candidate.message) {
+                let Some(alert) = &message.alert else { continue };
+                let to = self.destinations_of(message, announcement.everybody.as_ref());
+                on_their_way.entry(alert.clone()).or_default().extend(to.into_iter().map(ToOwned::to_owned));
+            }
+        }
+        let decided = announced.decision.iter().flat_map(Decision::matches);
+        let earlier = decided.filter(|decided| decided.route > Route::Dashboard).map(|decided| Earlier {
+            alert: decided.alert.clone(),
+            level: decided.level,
+            folder: names::deliveries_of(&decided.rule, decided.window_start),
+            on_its_way_to: on_their_way.remove(&decided.alert).unwrap_or_default(),
         });
-        told.collect()
+        Ok(earlier.collect())
     }
 }
 
 impl Confirmations {
     /// What is to become of a candidate of this level at a destination.
-    pub(super) fn verdict(&self, candidate: &Candidate, level: Level, destination: &str) -> Verdict<'_> {
-        let Some(changes) = self.earlier.get(&candidate.alert) else { return Verdict::Tell };
+    pub(super) fn verdict(
+        &self,
+        candidate: &Candidate,
+        level: Level,
+        name: &str,
+        destination: Option<&Destination>,
+    ) -> Verdict<'_> {
+        let (Some(changes), Some(destination)) = (self.earlier.get(&candidate.alert), destination) else {
+            return Verdict::Tell;
+        };
+        let target = destination.target();
         let (mut by, mut waits) = (None, false);
         for earlier in changes {
             let known =
-                |how: Known| earlier.iter().find(|each| each.level >= level && self.known(each, destination) == how);
+                |how: Known| earlier.iter().find(|each| each.level >= level && self.known(each, name, &target) == how);
             match (known(Known::Told), known(Known::OnItsWay)) {
                 (Some(told), _) => by = by.or(Some(&told.alert)),
                 (None, Some(_)) => waits = true,
@@ -135,19 +189,21 @@ impl Confirmations {
         }
     }
 
-    fn known(&self, earlier: &Earlier, destination: &str) -> Known {
-        let book = self.books.get(&(earlier.folder.clone(), destination.to_owned()));
-        let delivery = match book.map(|book| (book.alerts.get(&earlier.alert), &book.folded)) {
-            Some((Some(delivery), _)) => Some(delivery),
-            // Among many; whose alerts that message speaks of is not entered one by one.
-            Some((None, Some(folded))) if earlier.to.contains(destination) => Some(&folded.delivery),
-            _ => None,
+    fn known(&self, earlier: &Earlier, name: &str, target: &str) -> Known {
+        let book = self.books.get(&(earlier.folder.clone(), name.to_owned()));
+        let by_itself = book.and_then(|book| book.alerts.get(&earlier.alert));
+        let among_many = book.filter(|book| book.beyond.holds(&earlier.alert)).and_then(|book| book.folded.as_ref());
+        let delivery: Option<&Delivery> = by_itself.or(among_many.map(|folded| &folded.delivery));
+        let was_taken = |delivery: &Delivery| {
+            matches!(delivery.state, State::Sent | State::PossiblyRepeated)
+                && delivery.target.as_deref() == Some(target)
         };
-        match delivery.map(|delivery| delivery.state) {
-            Some(State::Sent | State::PossiblyRepeated | State::Confirmed) => Known::Told,
-            Some(State::Pending | State::Leased) => Known::OnItsWay,
-            None if earlier.is_in_the_outbox && earlier.to.contains(destination) => Known::OnItsWay,
-            Some(State::Rejected) | None => Known::Not,
+        match delivery {
+            Some(delivery) if was_taken(delivery) => Known::Told,
+            Some(delivery) if delivery.is_settled() => Known::Not,
+            // Only while somebody will go on trying.
+            _ if earlier.on_its_way_to.contains(name) => Known::OnItsWay,
+            _ => Known::Not,
         }
     }
 }

@@ -288,7 +288,8 @@ impl<S: Store, M: Messenger> Office<'_, S, M> {
             let destinations = self.destinations_of(&message, announcement.everybody.as_ref());
             tally.to_nobody += u64::from(destinations.is_empty());
             for destination in destinations {
-                let verdict = confirmations.verdict(candidate, message.level, destination);
+                let to = announcement.everybody.as_ref().unwrap_or(&self.notify.destinations).get(destination);
+                let verdict = confirmations.verdict(candidate, message.level, destination, to);
                 let messages = parcels.entry(destination).or_default().entry(&candidate.of).or_default();
                 match verdict {
                     Verdict::Tell => messages.to_tell.push(message.clone()),
@@ -326,7 +327,7 @@ impl<S: Store, M: Messenger> Office<'_, S, M> {
         Ok(found)
     }
 
-    fn destinations_of<'a>(
+    pub(super) fn destinations_of<'a>(
         &'a self,
         message: &Message,
         everybody: Option<&'a BTreeMap<String, Destination>>,

@@ -92,7 +92,7 @@ pub async fn is_in_the_outbox(store: &impl Store, alert: &AlertId) -> Result<boo
 }
 
 /// A delivery record; none if it went meanwhile.
-pub(super) async fn read_book(store: &impl Store, name: &str) -> Result<Option<Book>, StoreError> {
+async fn read_book(store: &impl Store, name: &str) -> Result<Option<Book>, StoreError> {
     let Some(stored) = store.get(name).await? else { return Ok(None) };
     let book = serde_json::from_slice(&stored.content);
     book.map(Some).map_err(|error| StoreError::new("read", name, format!("the delivery record is damaged: {error}")))

@@ -214,7 +214,12 @@ impl<S: Store, M: Messenger> Round<'_, '_, S, M> {
         let entered = book.update(|book: &mut Book| {
             let now = office.clock.now();
             settle(book, now);
-            next.map_or(Claim::Settled, |item| book.claim(item, office.notify.storm, self.holder, now))
+            let Some(item) = next else { return Claim::Settled };
+            let claim = book.claim(item, office.notify.storm, self.holder, now);
+            if let (Claim::Send { .. }, Some(destination)) = (claim, self.destination) {
+                book.sent_to(item, &destination.target());
+            }
+            claim
         });
         let entered = entered.await;
         if let Err(error) = &entered {

@@ -161,3 +161,80 @@ async fn a_burst_that_was_told_in_a_few_messages_is_confirmed_as_a_whole() {
     assert_eq!(taken[11].facts[1].value, "500 high");
     assert!(world.store.list(names::OUTBOX).await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn one_notification_stands_for_one_event() {
+    let world = World::new();
+    world.receive("permissionsUpdated", &permission("USER_ADMIN"), TOLD).await;
+    // Two repeats, that nobody is told of.
+    for seconds in [10, 20] {
+        let at = time(TOLD) + TimeDelta::seconds(seconds);
+        let at = at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+        world.receive("permissionsUpdated", &permission("USER_ADMIN"), &at).await;
+    }
+    world.deliver(time(TOLD)).await;
+    // Given, and given once more ten minutes later: two changes, of which one was told.
+    world.export("e1", &[audited("1", "USER_ADMIN", "tom@x", HAPPENED)], hours_later(1)).await;
+    assert_eq!(world.deliver(hours_later(1)).await.confirmed, 1);
+    world.export("e2", &[audited("2", "USER_ADMIN", "tom@x", "2026-11-23T21:50:00Z")], hours_later(2)).await;
+    assert_eq!(world.deliver(hours_later(2)).await.sent, 1);
+    // Whoever looks again finds the same.
+    world.export("e3", &[audited("1", "USER_ADMIN", "tom@x", HAPPENED)], hours_later(3)).await;
+    assert_eq!(world.deliver(hours_later(3)).await.sent, 0);
+}
+
+#[tokio::test]
+async fn what_was_told_elsewhere_or_cannot_be_read_leads_to_telling() {
+    let told = async |disturb: &dyn Fn(&mut World)| {
+        let mut world = World::new();
+        world.receive("permissionsUpdated", &permission("USER_ADMIN"), TOLD).await;
+        world.deliver(time(TOLD)).await;
+        disturb(&mut world);
+        world.export("e1", &[audited("1", "USER_ADMIN", "tom@x", HAPPENED)], hours_later(1)).await;
+        world.deliver(hours_later(1)).await
+    };
+    let not_at_all = told(&|_| {}).await;
+    assert_eq!((not_at_all.confirmed, not_at_all.sent), (1, 0));
+    let another_channel = |world: &mut World| {
+        let other = CONFIGURATION.replace("ssm:/chat", "ssm:/other");
+        world.configuration.notify = World::with(&other).configuration.notify;
+    };
+    assert_eq!(told(&another_channel).await.sent, 1, "the name is the same, the channel is not");
+}
+
+#[tokio::test]
+async fn a_record_or_an_entry_that_is_damaged_holds_up_nothing() {
+    let world = World::new();
+    world.receive("permissionsUpdated", &permission("USER_ADMIN"), TOLD).await;
+    world.deliver(time(TOLD)).await;
+    let books = world.store.list(names::DELIVERIES).await.unwrap();
+    let gone = books[0].name.replace("chat.json", "gone.json");
+    for damaged in [gone, format!("{}0-0.json", names::OUTBOX)] {
+        let condition = immuta_watch::lake::Condition::Absent;
+        world.store.put_if(&damaged, b"{".to_vec(), condition).await.unwrap();
+    }
+    world.export("e1", &[audited("1", "USER_ADMIN", "tom@x", HAPPENED)], hours_later(1)).await;
+    let clock = At(hours_later(1));
+    let (store, messenger, notify) = (&world.store, &world.chat, &world.configuration.notify);
+    let failures = Failures::default();
+    let office = Office { store, messenger, clock: &clock, notify, lake: LAKE, until: None, failures };
+    let (tally, _) = office.deliver(names::OUTBOX).await;
+    assert_eq!((tally.confirmed, tally.pending), (1, 0));
+}
+
+#[tokio::test]
+async fn an_alert_that_nobody_goes_on_delivering_is_not_waited_for() {
+    let mut world = World::new();
+    world.receive("permissionsUpdated", &permission("USER_ADMIN"), TOLD).await;
+    *world.chat.answer.lock().unwrap() = Some(Sent::NotTaken { reason: "404".to_owned(), retry_after: None });
+    world.deliver(time(TOLD)).await;
+    // The destination is taken out, so that the entry leaves the outbox, and put in again.
+    let notify = std::mem::take(&mut world.configuration.notify.destinations);
+    world.deliver(hours_later(1)).await;
+    assert!(world.store.list(names::OUTBOX).await.unwrap().is_empty());
+    world.configuration.notify.destinations = notify;
+    *world.chat.answer.lock().unwrap() = None;
+    world.export("e1", &[audited("1", "USER_ADMIN", "tom@x", HAPPENED)], hours_later(2)).await;
+    let tally = world.deliver(hours_later(2)).await;
+    assert_eq!((tally.sent, tally.pending), (1, 0));
+}

@@ -66,6 +66,8 @@ pub enum Notice {
         received: DateTime<Utc>,
         /// The names of the first receipts, at least one
         receipts: Vec<String>,
+        /// Stands for all of them
+        all: String,
     },
     /// The audit log has changes that Immuta did not tell of, though it usually does
     ChangesNotAnnounced {
@@ -75,6 +77,8 @@ pub enum Notice {
         count: u64,
         /// The first of them, at least one
         examples: Vec<Audited>,
+        /// Stands for all of them
+        all: String,
         /// How many events of this kind there were lately
         events: u64,
         /// Of how many of those Immuta told
@@ -137,14 +141,8 @@ impl Notice {
                 vec![key("exports", exports), key("since", &since.timestamp().to_string())]
             }
             Notice::ExportGone { uri, .. } => vec![key("export", uri)],
-            // The first of them names them all: each is told of with those that were found together with it, once.
-            Notice::NotificationsNotAudited { kind, receipts, .. } => {
-                vec![key("type", kind), key("receipt", receipts.first().map_or("", String::as_str))]
-            }
-            Notice::ChangesNotAnnounced { kind, examples, .. } => {
-                let first = examples.first().map(|audited| audited.event.to_string());
-                vec![key("kind", kind), key("event", first.as_deref().unwrap_or_default())]
-            }
+            Notice::NotificationsNotAudited { kind, all, .. } => vec![key("type", kind), key("receipts", all)],
+            Notice::ChangesNotAnnounced { kind, all, .. } => vec![key("kind", kind), key("events", all)],
             Notice::PackChanged { from, to, at, .. } => vec![
                 key("from", from.as_deref().unwrap_or_default()),
                 key("to", to),
@@ -192,7 +190,7 @@ impl Notice {
             message: message.clone(),
             settled,
             open: Vec::new(),
-            changes: Vec::new(),
+            changes: BTreeMap::new(),
         };
         let announcement = Announcement {
             commit: None,

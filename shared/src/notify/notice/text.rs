@@ -19,7 +19,7 @@ impl Notice {
             Notice::NotificationsNotAudited { kind, count, receipts, .. } => {
                 notifications_not_audited(kind, *count, receipts, lake)
             }
-            Notice::ChangesNotAnnounced { kind, count, examples, events, told } => {
+            Notice::ChangesNotAnnounced { kind, count, examples, events, told, .. } => {
                 changes_not_announced(kind, *count, examples, *events, *told, lake)
             }
             Notice::PackChanged { from, to, by, .. } => pack_changed(from.as_deref(), to, by, lake),

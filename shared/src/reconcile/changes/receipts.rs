@@ -11,9 +11,6 @@ use crate::lake::{Announced, Store, StoreError, announced, names};
 /// So many are held in memory; then they are read anew when they are needed.
 const MOST_HELD: usize = 2000;
 
-/// So much of what one says in free words is held, in bytes: far more than a sentence.
-const MOST_TEXT: usize = 8 * 1024;
-
 /// A receipt in a listing.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Listed {
@@ -43,10 +40,12 @@ impl Receipts {
         Ok(Self { listed, held: BTreeMap::new() })
     }
 
-    /// Those that were written from one time to before another.
+    /// Those that were written from one time to before another, in that order.
     pub(super) fn written_within(&self, from: DateTime<Utc>, until: DateTime<Utc>) -> Vec<Listed> {
         let is_new = |listed: &&Listed| listed.written.is_none_or(|written| from <= written && written < until);
-        self.listed.iter().filter(is_new).cloned().collect()
+        let mut found: Vec<Listed> = self.listed.iter().filter(is_new).cloned().collect();
+        found.sort_by_key(|listed| listed.written);
+        found
     }
 
     /// Reads some of them.
@@ -55,12 +54,7 @@ impl Receipts {
             self.held.clear();
         }
         let missing: Vec<String> = names.iter().filter(|name| !self.held.contains_key(*name)).cloned().collect();
-        for mut read in announced(store, missing).await? {
-            let mut length = 0;
-            read.change.texts.retain(|text| {
-                length += text.len();
-                length <= MOST_TEXT
-            });
+        for read in announced(store, missing).await? {
             self.held.insert(read.receipt.clone(), read);
         }
         Ok(())

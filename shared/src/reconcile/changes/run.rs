@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::known::{Known, KnownError, Waiting};
 use super::receipts::Receipts;
 use crate::counterpart::{Certainty, kinds};
+use crate::digest;
 use crate::event::EventKey;
 use crate::lake::{Audited, AuditedFile, Condition, ReadError, Store, StoreError, names};
 use crate::notify::Notice;
@@ -44,6 +45,8 @@ pub struct Counts {
     pub found: u64,
     /// Notifications that wait still
     pub waiting: u64,
+    /// New notifications that are not waited for, since too many wait
+    pub not_awaited: u64,
     /// Notifications whose event never came
     pub missing: u64,
     /// Audit events of kinds that webhooks tell of
@@ -72,7 +75,7 @@ pub struct Run<'r, S> {
     /// Events that are counted already, since they may be in two exports
     seen: BTreeSet<EventKey>,
     /// Suspicious events by kind: how many, and the first few
-    suspicious: BTreeMap<String, (u64, Vec<Audited>)>,
+    suspicious: BTreeMap<String, (Vec<EventKey>, Vec<Audited>)>,
     counts: Counts,
 }
 
@@ -103,11 +106,17 @@ pub enum RunError {
 }
 
 impl<'r, S: Store> Run<'r, S> {
-    /// Compares what was written since the last run, until `is_time_up`: the rest is for the next one.
+    /// Compares what was written since the last run, until `is_time_up`: the rest is for the next one. Unless all exports are in
+    /// the lake, nothing is said to be missing in them.
     ///
     /// # Errors
     /// [`RunError`]
-    pub async fn of(store: &'r S, now: DateTime<Utc>, is_time_up: &(dyn Fn() -> bool + Sync)) -> Result<Due, RunError> {
+    pub async fn of(
+        store: &'r S,
+        now: DateTime<Utc>,
+        all_exports_are_there: bool,
+        is_time_up: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Due, RunError> {
         let (known, condition) = Known::read(store).await?;
         let until = now - MARGIN;
         let from = known.looked_until.unwrap_or(now - LOOKS_BACK);
@@ -117,14 +126,19 @@ impl<'r, S: Store> Run<'r, S> {
         let (seen, counts) = (BTreeSet::new(), Counts::default());
         let mut run =
             Self { store, now, from, until, known, condition, receipts, arrived, found, seen, suspicious, counts };
-        run.take_in().await?;
+        run.take_in(is_time_up).await?;
         run.compare(is_time_up).await?;
-        Ok(run.finish())
+        Ok(run.finish(all_exports_are_there))
     }
 
     /// Takes in the notifications that were written since the last run and have a counterpart to wait for.
-    async fn take_in(&mut self) -> Result<(), RunError> {
-        for listed in self.receipts.written_within(self.from, self.until).chunks(500) {
+    async fn take_in(&mut self, is_time_up: &(dyn Fn() -> bool + Sync)) -> Result<(), RunError> {
+        for (number, listed) in self.receipts.written_within(self.from, self.until).chunks(500).enumerate() {
+            // At least some each time, or there would be no end to it.
+            if let Some(written) = listed[0].written.filter(|_| number > 0 && is_time_up()) {
+                self.until = self.until.min(written);
+                break;
+            }
             let names: Vec<String> = listed.iter().map(|listed| listed.name.clone()).collect();
             self.receipts.read(self.store, &names).await?;
             for listed in listed {
@@ -173,37 +187,39 @@ impl<'r, S: Store> Run<'r, S> {
 
     async fn compare_file(&mut self, name: &str, is_new: bool) -> Result<(), RunError> {
         let Some(mut file) = AuditedFile::open(self.store, name).await? else { return Ok(()) };
-        while let Some(batch) = file.next_batch()? {
-            self.known.log_reaches = self.known.log_reaches.max(batch.latest.filter(|latest| *latest <= self.now));
+        while let Some(batch) = file.next_batch(self.now)? {
+            self.known.log_reaches = self.known.log_reaches.max(batch.latest);
             let near = self.receipts.near(batch.events.iter().map(|audited| audited.change.time));
             // No more at once than are held.
             self.receipts.read(self.store, &near).await?;
             for audited in batch.events {
-                let is_told = self.compare_event(&audited);
-                if is_new {
-                    self.count(audited, is_told);
+                match self.compare_event(&audited) {
+                    // A notification that says nothing may be of any event: it proves nothing, and excuses nothing.
+                    Some(Certainty::Possible) => {}
+                    certainty if is_new => self.count(audited, certainty.is_some()),
+                    _ => {}
                 }
             }
         }
         Ok(())
     }
 
-    /// Whether a notification told of an event; notes which ones did.
-    fn compare_event(&mut self, audited: &Audited) -> bool {
-        let mut is_told = false;
+    /// How surely a notification told of an event; notes which ones did.
+    fn compare_event(&mut self, audited: &Audited) -> Option<Certainty> {
+        let mut surest = None;
         for listed in self.receipts.around(audited.change.time) {
             let is_settled = self.found.get(&listed.name) == Some(&Certainty::Sure);
-            if is_told && is_settled {
+            if is_settled && surest >= Some(Certainty::Likely) {
                 continue;
             }
             let Some(announced) = self.receipts.get(&listed.name) else { continue };
             if let Some(certainty) = audited.change.counterpart(&announced.change) {
-                is_told = true;
+                surest = surest.max(Some(certainty));
                 let known = self.found.entry(listed.name.clone()).or_insert(certainty);
                 *known = (*known).max(certainty);
             }
         }
-        is_told
+        surest
     }
 
     /// Counts an event of a kind that some type of notification tells of which this tenant has sent before.
@@ -223,8 +239,8 @@ impl<'r, S: Store> Run<'r, S> {
         self.counts.untold += 1;
         if rate.is_proven {
             self.counts.suspicious += 1;
-            let (number, examples) = self.suspicious.entry(kind).or_default();
-            *number += 1;
+            let (all, examples) = self.suspicious.entry(kind).or_default();
+            all.push(audited.event);
             if examples.len() < EXAMPLES {
                 examples.push(audited);
             }
@@ -232,12 +248,17 @@ impl<'r, S: Store> Run<'r, S> {
     }
 
     /// What follows.
-    fn finish(mut self) -> Due {
+    fn finish(mut self, all_exports_are_there: bool) -> Due {
         for (name, (waiting, written)) in std::mem::take(&mut self.arrived) {
-            let is_in_time = written.is_none_or(|written| written < self.until);
-            if is_in_time && self.known.waiting.len() < MOST_WAITING {
+            if written.is_some_and(|written| written >= self.until) {
+                continue;
+            }
+            if self.known.waiting.len() < MOST_WAITING || self.found.contains_key(&name) {
                 self.counts.notifications += 1;
                 self.known.waiting.insert(name, waiting);
+            } else {
+                self.counts.not_awaited += 1;
+                self.known.settled(&waiting).untold += 1;
             }
         }
         for (name, certainty) in &self.found {
@@ -246,11 +267,13 @@ impl<'r, S: Store> Run<'r, S> {
                 self.known.settled(&waiting).count(*certainty);
             }
         }
-        let mut tell = self.missing();
-        tell.extend(std::mem::take(&mut self.suspicious).into_iter().map(|(kind, (count, examples))| {
+        let mut tell = self.missing(all_exports_are_there);
+        tell.extend(std::mem::take(&mut self.suspicious).into_iter().map(|(kind, (mut events, examples))| {
+            events.sort_unstable();
+            let (count, all) = (events.len() as u64, stand_for(events.iter().map(ToString::to_string)));
             let rate = &self.known.events[&kind];
             let (events, told) = (rate.events(), rate.told());
-            Notice::ChangesNotAnnounced { kind, count, examples, events, told }
+            Notice::ChangesNotAnnounced { kind, count, examples, all, events, told }
         }));
         let today = self.now.date_naive();
         self.known.events.values_mut().for_each(|rate| rate.settle(today));
@@ -261,14 +284,14 @@ impl<'r, S: Store> Run<'r, S> {
     }
 
     /// The notifications that have waited in vain, by type.
-    fn missing(&mut self) -> Vec<Notice> {
+    fn missing(&mut self, all_exports_are_there: bool) -> Vec<Notice> {
         let mut missing: BTreeMap<String, Vec<(DateTime<Utc>, String)>> = BTreeMap::new();
         let reaches = self.known.log_reaches;
         for (name, waiting) in self.known.waiting.clone() {
             let is_beyond = reaches.is_some_and(|reaches| reaches >= waiting.received + BEYOND);
             let is_over = self.now - waiting.received >= PATIENCE;
             let is_hopeless = waiting.received < self.now - LOOKS_BACK;
-            if is_over && is_beyond {
+            if is_over && is_beyond && all_exports_are_there {
                 self.known.settled(&waiting).missing += 1;
                 self.counts.missing += 1;
                 missing.entry(waiting.kind).or_default().push((waiting.received, name.clone()));
@@ -281,12 +304,17 @@ impl<'r, S: Store> Run<'r, S> {
         }
         let notice = |(kind, mut found): (String, Vec<(DateTime<Utc>, String)>)| {
             found.sort();
-            let count = found.len() as u64;
-            let received = found[0].0;
+            let (count, received) = (found.len() as u64, found[0].0);
+            let all = stand_for(found.iter().map(|(_, name)| name.clone()));
             found.truncate(EXAMPLES);
             let receipts = found.into_iter().map(|(_, name)| name).collect();
-            Notice::NotificationsNotAudited { kind, count, received, receipts }
+            Notice::NotificationsNotAudited { kind, count, received, receipts, all }
         };
         missing.into_iter().map(notice).collect()
     }
+}
+
+/// A hash of names, so that telling of the same ones again is known, and of others is not.
+fn stand_for(names: impl Iterator<Item = String>) -> String {
+    digest::short(names.collect::<Vec<_>>().join("\n").as_bytes())
 }
