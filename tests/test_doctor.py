@@ -207,10 +207,17 @@ def test_the_destinations_of_the_template_are_looked_at_where_they_are_named(hea
 
 def test_what_waits_and_what_was_refused_is_counted(healthy):
     cloud, bucket = healthy.cloud, healthy.bucket
-    cloud.put(bucket, "lake/outbox/notice-20261119-0000000000000001.json", b"{}")
+    entry = "lake/outbox/notice-20261119-0000000000000001.json"
+    cloud.put(bucket, entry, json.dumps({"commit": None, "written": "2026-11-19T00:00:00Z", "candidates": []}).encode())
     assert healthy.not_well() == {}
-    cloud.set_age(bucket, "lake/outbox/notice-20261119-0000000000000001.json", timedelta(hours=3))
+    cloud.set_age(bucket, entry, timedelta(hours=3))
     assert "oldest since 3 hours" in healthy.not_well()["outbox", "waiting"][1]
+
+
+def test_what_is_damaged_and_holds_up_telling_is_named(healthy):
+    healthy.cloud.put(healthy.bucket, "lake/outbox/notice-20261119-0000000000000001.json", b"{")
+    found = healthy.not_well(expect=LOOK_NEEDED)
+    assert found["outbox", "entries"][0] == "failed" and "20261119-0000000000000001.json is damaged" in found["outbox", "entries"][1]
 
 
 def test_endpoints_that_are_dead_are_said_and_waited_for_a_while_only(healthy):
