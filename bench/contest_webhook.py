@@ -15,7 +15,7 @@ ROOT = BENCH.parent
 # How often each request is decided about in process, and how many notifications of a kind the function is sent.
 ROUNDS, NOTIFICATIONS = 50, 200
 # What both must agree on.
-ANSWERS = ("decided", "refused", "understood")
+ANSWERS = ("decided", "refused")
 
 
 def run(measured, work: Path, python: Path, binary: Path, function: Path, decision: Path) -> "tuple[dict, list[str]]":
