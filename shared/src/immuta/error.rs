@@ -172,7 +172,7 @@ mod tests {
     fn what_immuta_says_is_cleaned_and_holds_no_secret() {
         let hidden = [Hidden::new("hush"), Hidden::new("")];
         let of = |answer: Value| said(&answer, &hidden);
-        assert_eq!(of(json!({"statusCode": 400, "message": "no\nhush \u{1b}[2J"})).unwrap(), "no [...] [2J");
+        assert_eq!(of(json!({"statusCode": 400, "message": "no\nhush \u{1b}[2J"})).unwrap(), "no [...]  [2J");
         let url = "webhook https://x.example.com/TOKEN/tagCreated, is in use";
         assert_eq!(of(json!({ "message": url })).unwrap(), "webhook [address] is in use");
         assert_eq!(of(json!({"error": {"message": "bad url"}})).unwrap(), "bad url");
