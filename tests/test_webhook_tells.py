@@ -5,13 +5,11 @@ import os
 from datetime import datetime, timedelta
 
 import pytest
-import yaml
 
-from binary import ROOT, SWEEP, immuta_watch, publish
+from binary import SWEEP, immuta_watch, publish
 from lambda_runtime import Function
-from webhooks import BY_NIGHT, Webhooks, body_of, permission
+from webhooks import BY_NIGHT, Webhooks, body_of, notifications, permission
 
-RULES = sorted((ROOT / "rules" / "webhook").glob("*.yml"))
 INNER = json.dumps({"permissions": ["USER_ADMIN"]})
 
 
@@ -19,20 +17,6 @@ INNER = json.dumps({"permissions": ["USER_ADMIN"]})
 def webhooks(cloud, slack, tmp_path):
     with Webhooks(cloud, slack, tmp_path) as webhooks:
         yield webhooks
-
-
-def notifications():
-    """[(the rule, a type that it is about, a body)], from the examples of the rules."""
-    for path in RULES:
-        rule = yaml.safe_load(path.read_text())
-        kinds = rule["detection"]["selection"]["watch.kind"]
-        for kind in kinds if isinstance(kinds, list) else [kinds]:
-            for example in rule["watch"]["examples"]["positive"]:
-                event = example["event"]
-                inner = {name: value for name, value in event["auditPayload"].items() if name != "type"}
-                if "actor" in event:
-                    inner["actor"] = event["actor"]
-                yield path.stem, kind, body_of({**inner, "unique": f"{kind} {example['name']}"}, event["text"])
 
 
 def test_each_type_of_notification_is_judged_by_its_rule_and_told_if_the_rule_says_so(webhooks):

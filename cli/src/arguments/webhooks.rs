@@ -55,6 +55,15 @@ pub(crate) struct ImmutaOptions {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct TenantOptions {
+    /// The tenant's address, as a browser shows it
+    #[arg(long, value_name = "URL")]
+    pub(crate) immuta: String,
+    #[command(flatten)]
+    pub(crate) key: ImmutaOptions,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct TargetOptions {
     /// The address of the function `webhook`, without token and type
     #[arg(long, value_name = "FUNCTION_URL")]
@@ -111,11 +120,8 @@ pub(crate) struct PlanWebhooks {
 
 #[derive(Debug, Args)]
 pub(crate) struct RegisterWebhooks {
-    /// The tenant's address, as a browser shows it
-    #[arg(long, value_name = "URL")]
-    pub(crate) immuta: String,
     #[command(flatten)]
-    pub(crate) key: ImmutaOptions,
+    pub(crate) tenant: TenantOptions,
     #[command(flatten)]
     pub(crate) target: TargetOptions,
     /// Show what would be registered, and register nothing
@@ -125,11 +131,8 @@ pub(crate) struct RegisterWebhooks {
 
 #[derive(Debug, Args)]
 pub(crate) struct ListWebhooks {
-    /// The tenant's address, as a browser shows it
-    #[arg(long, value_name = "URL")]
-    pub(crate) immuta: String,
     #[command(flatten)]
-    pub(crate) key: ImmutaOptions,
+    pub(crate) tenant: TenantOptions,
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -137,11 +140,8 @@ pub(crate) struct ListWebhooks {
 
 #[derive(Debug, Args)]
 pub(crate) struct RemoveWebhooks {
-    /// The tenant's address, as a browser shows it
-    #[arg(long, value_name = "URL")]
-    pub(crate) immuta: String,
     #[command(flatten)]
-    pub(crate) key: ImmutaOptions,
+    pub(crate) tenant: TenantOptions,
     /// The address of the function; webhooks to other addresses stay
     #[arg(long, value_name = "FUNCTION_URL")]
     pub(crate) url: String,

@@ -14,7 +14,7 @@ use crate::runtime::block_on;
 use crate::terminal::{BOLD, Cell, DIM, GREEN, PLAIN, RED, Table, YELLOW, counted, harmless, program, say, styled};
 
 pub(super) fn list(arguments: &ListWebhooks) -> Result<Exit> {
-    let client = client(&arguments.immuta, &arguments.key)?;
+    let client = client(&arguments.tenant.immuta, &arguments.tenant.key)?;
     let webhooks = block_on(client.webhooks())??;
     let (ours, foreign): (Vec<Webhook>, Vec<Webhook>) = webhooks.items.into_iter().partition(Webhook::is_ours);
     // What is there can be said even if nobody knows how it goes.
@@ -112,7 +112,7 @@ fn word(outcome: Outcome) -> &'static str {
 
 pub(super) fn remove(arguments: &RemoveWebhooks) -> Result<Exit> {
     let url: FunctionUrl = read("--url", &arguments.url);
-    let client = client(&arguments.immuta, &arguments.key)?;
+    let client = client(&arguments.tenant.immuta, &arguments.tenant.key)?;
     let webhooks = block_on(client.webhooks())??;
     let types: Vec<&str> = arguments.types.iter().map(|kind| Service::Webhook.spelled(kind)).collect();
     let is_meant = |webhook: &&Webhook| {

@@ -45,7 +45,7 @@ pub(super) fn register(arguments: &RegisterWebhooks) -> Result<Exit> {
     let target = Target::read(options)?;
     let secret = options.secret_from.as_deref().map(|place| read("--secret-from", place));
     let secret = secret.map(|place: SecretPlace| kept(&place, Kept::Secret)).transpose()?;
-    let client = client(&arguments.immuta, &arguments.key)?;
+    let client = client(&arguments.tenant.immuta, &arguments.tenant.key)?;
     let found = target.compare(Some(&client))?;
     let missing = found.plan.missing();
     let mut done = BTreeMap::new();
