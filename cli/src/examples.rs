@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::Result;
+use immuta_watch::correlate::run_examples;
 use immuta_watch::rules::{ExampleKind, ExampleResult, Pack};
 
 use crate::terminal::{RED, YELLOW, counted, say, styled};
@@ -18,10 +19,9 @@ impl Examples {
     /// Runs them. An example is written for the default configuration, and what another calendar or list makes of it is
     /// what they are for: one that passes with `by_default`, the same pack without a configuration, has not failed.
     pub(crate) fn run(pack: &Pack, by_default: Option<&Pack>) -> Self {
-        let mut examples = Self { results: pack.run_examples(), differing: 0 };
+        let mut examples = Self { results: run_examples(pack), differing: 0 };
         let Some(by_default) = by_default else { return examples };
-        let fail_all_the_same: BTreeSet<_> = by_default
-            .run_examples()
+        let fail_all_the_same: BTreeSet<_> = run_examples(by_default)
             .into_iter()
             .filter(|result| result.failure.is_some())
             .map(|result| (result.file, result.line, result.name))

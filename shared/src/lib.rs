@@ -21,6 +21,7 @@ pub mod aws;
 pub mod backfill;
 pub mod circumstances;
 pub mod config;
+pub mod correlate;
 pub mod counterpart;
 mod digest;
 pub mod doctor;

@@ -11,7 +11,7 @@ use immuta_watch::config::Configuration;
 use immuta_watch::event::{Field, Service};
 use immuta_watch::findings::ledger::Ledger;
 use immuta_watch::function::telemetry::Metric;
-use immuta_watch::rules::{Pack, Question, Raise, Rule};
+use immuta_watch::rules::{Pack, Question, Raise, Role, Rule};
 
 /// Compares what stands between two marks of a document with what the code says.
 fn check(document: &str, name: &str, expected: &str) {
@@ -90,7 +90,11 @@ fn every_question_has_its_rules() {
     let pack = Pack::load(&folder, &Configuration::default()).unwrap_or_else(|errors| panic!("{errors}"));
     let mut text = String::new();
     for question in Question::ALL {
-        let rules: Vec<&Rule> = pack.rules().iter().filter(|rule| rule.question == question).collect();
+        let rules: Vec<&Rule> = pack
+            .rules()
+            .iter()
+            .filter(|rule| rule.question == question && !matches!(rule.role, Role::Counted))
+            .collect();
         assert!(!rules.is_empty(), "no rule answers {question}: {}", question.asks());
         writeln!(text, "\n### {}\n", question.asks()).unwrap();
         writeln!(text, "`{question}` · beside the alerts: {}\n", question.also_in()).unwrap();
@@ -114,6 +118,9 @@ fn every_question_has_its_rules() {
 
 /// The kinds that a rule is about; those of webhooks are marked.
 fn events(rule: &Rule) -> String {
+    if let Some(correlation) = rule.correlation() {
+        return format!("over several events: {}", correlation.in_words());
+    }
     let kinds = rule.kinds.join(", ");
     if rule.service == Service::Webhook { format!("webhook: {kinds}") } else { kinds }
 }

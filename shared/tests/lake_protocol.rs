@@ -6,6 +6,8 @@
 
 #[path = "lake_protocol/approving.rs"]
 mod approving;
+#[path = "lake_protocol/correlating.rs"]
+mod correlating;
 #[path = "lake_protocol/delivering.rs"]
 mod delivering;
 #[path = "lake_protocol/disturbed.rs"]
@@ -524,7 +526,7 @@ fn files_of(content: &[u8], bounds: Bounds) -> BTreeMap<(Area, String), Vec<u8>>
 #[track_caller]
 fn assert_spilling_changes_nothing(content: &[u8], bytes: usize) {
     let expected = files_of(content, Bounds::default());
-    let found = files_of(content, Bounds { rows: bytes, rollups: bytes, alerts: bytes });
+    let found = files_of(content, Bounds { rows: bytes, rollups: bytes, alerts: bytes, signals: bytes });
     assert!(found.keys().eq(expected.keys()));
     let differing: Vec<_> = found.keys().filter(|key| found[*key] != expected[*key]).collect();
     assert!(differing.is_empty(), "with {bytes} bytes of memory these differ: {differing:?}");
@@ -570,7 +572,10 @@ fn in_words<'a>(alerts: impl IntoIterator<Item = &'a Alert>) -> Vec<String> {
 
 /// Of each alert, how many events it counts and how many it shows.
 fn events_and_examples(store: &MemoryStore) -> Vec<(usize, usize)> {
-    alerts_of(store).iter().map(|alert| (alert.count(), alert.detail().examples.len())).collect()
+    alerts_of(store)
+        .iter()
+        .map(|alert| (usize::try_from(alert.count()).unwrap(), alert.detail().examples.len()))
+        .collect()
 }
 
 #[test]

@@ -89,7 +89,7 @@ pub(crate) fn alert_rows(alerts: &[Alert]) -> String {
         table.row(vec![
             Cell::styled(of_level(detail.level), detail.level.as_str()),
             Cell::plain(first),
-            Cell::plain(number(alert.count() as u64)),
+            Cell::plain(number(alert.count())),
             Cell::styled(DIM, detail.alert.to_string()),
             Cell::plain(format!("{}{}", harmless(&detail.title, 40), ended(alert))),
             Cell::plain(harmless(&alert.in_words(), 160)),
@@ -124,6 +124,6 @@ pub(super) fn as_json(alert: &Alert) -> serde_json::Value {
         "key": detail.key.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
         "window_start": detail.window_start, "window_hours": detail.window_hours, "raised": detail.raised,
         "count": alert.count(), "first": detail.first, "last": detail.last, "events": detail.events,
-        "examples": examples,
+        "examples": examples, "found": detail.found,
     })
 }

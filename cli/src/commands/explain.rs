@@ -1,7 +1,7 @@
 //! `explain`: one alert, or one notice of the watcher's own, from its id alone.
 
 use anyhow::{Context, Result, bail};
-use immuta_watch::alerts::{Alert, Example};
+use immuta_watch::alerts::{Alert, Example, Found};
 use immuta_watch::event::time;
 use immuta_watch::lake::read_alert;
 use immuta_watch::notify::{Message, read_notice};
@@ -17,6 +17,9 @@ use crate::exit::Exit;
 use crate::pack;
 use crate::runtime::block_on;
 use crate::terminal::{BOLD, Cell, DIM, Table, counted, harmless, number, of_level, program, say, styled, wrapped};
+
+/// So many values of one field are shown for an event of a time line.
+const SHOWN_VALUES: usize = 3;
 
 pub(crate) fn explain(arguments: &ExplainAlert) -> Result<Exit> {
     let store = open_lake(&arguments.lake)?;
@@ -133,10 +136,10 @@ fn print(alert: &Alert, rule: Option<&Rule>) -> Result<()> {
     facts.row(vec![Cell::styled(DIM, "window"), Cell::plain(window)]);
     let events = match (detail.first, detail.last) {
         (Some(first), Some(last)) if first != last => {
-            format!("{}, from {} to {}", number(alert.count() as u64), time::text(first), time::text(last))
+            format!("{}, from {} to {}", number(alert.count()), time::text(first), time::text(last))
         }
-        (Some(first), _) => format!("{}, at {}", number(alert.count() as u64), time::text(first)),
-        (None, _) => format!("{}, without a readable time", number(alert.count() as u64)),
+        (Some(first), _) => format!("{}, at {}", number(alert.count()), time::text(first)),
+        (None, _) => format!("{}, without a readable time", number(alert.count())),
     };
     facts.row(vec![Cell::styled(DIM, "events"), Cell::plain(events)]);
     let name = harmless(&detail.rule_name, 100);
@@ -196,7 +199,10 @@ fn in_words(route: Route) -> &'static str {
 
 fn print_events(alert: &Alert) -> Result<()> {
     let detail = alert.detail();
-    let heading = if alert.count() > detail.examples.len() {
+    if let Some(found) = &detail.found {
+        return print_time_line(alert, found);
+    }
+    let heading = if alert.count() > detail.examples.len() as u64 {
         format!("{} of the events, the gravest first, and why the rule held", detail.examples.len())
     } else {
         "The events, and why the rule held".to_owned()
@@ -223,6 +229,36 @@ fn print_events(alert: &Alert) -> Result<()> {
         }
         // On one line, so that it can be copied.
         say!("    {}", styled(DIM, harmless(example.record.get(), 2000)))?;
+    }
+    Ok(())
+}
+
+/// What a correlation found: its events in order of time.
+fn print_time_line(alert: &Alert, found: &Found) -> Result<()> {
+    say!("\n{}", styled(BOLD, "What is counted"))?;
+    print_paragraph(&format!("{}; here it came to {}.", found.counts, found.value))?;
+    let shown = found.moments.len() as u64;
+    let heading = if shown < found.events {
+        format!("What happened: {shown} of {} events, the first and the last of them", number(found.events))
+    } else {
+        "What happened".to_owned()
+    };
+    say!("\n{}", styled(BOLD, heading))?;
+    let in_key = |field: &str| alert.telling_key().any(|known| known == field);
+    for moment in &found.moments {
+        let title = found.rules.get(&moment.rule).map_or("a rule of another pack", String::as_str);
+        say!("  {}  {}", time::text(moment.time), harmless(title, 100))?;
+        let said = moment.fields.iter().filter(|(field, _)| !in_key(field));
+        let said = said.map(|(field, values)| {
+            let name = field.strip_prefix("watch.").unwrap_or(field).replace('_', " ");
+            format!("{name} {}", values.iter().take(SHOWN_VALUES).cloned().collect::<Vec<_>>().join(", "))
+        });
+        let said: Vec<String> = said.collect();
+        if !said.is_empty() {
+            say!("    {}", harmless(&said.join(" · "), 300))?;
+        }
+        let place = format!("event {} · {} line {}", moment.event, moment.export, moment.line);
+        say!("    {}", styled(DIM, harmless(&place, 500)))?;
     }
     Ok(())
 }

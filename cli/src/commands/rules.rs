@@ -25,10 +25,11 @@ fn check(option: &PackOptions) -> Result<Exit> {
     match pack::try_load(option.rules.as_deref(), &configuration) {
         Ok(found) => {
             say!(
-                "{} the pack {} is sound: {}, {}, {} (hash {})",
+                "{} the pack {} is sound: {}, {}, {}, {} (hash {})",
                 styled(GREEN, "ok"),
                 pack::name(option.rules.as_deref()),
-                counted(found.rules().len() as u64, "rule"),
+                counted((found.rules().len() - found.correlations().count()) as u64, "rule"),
+                counted(found.correlations().count() as u64, "correlation"),
                 counted(found.filters() as u64, "filter"),
                 counted(found.lists().len() as u64, "list"),
                 found.hash()

@@ -75,6 +75,16 @@ struct Found {
 }
 
 fn find(arguments: &ExplainRule, rule: &Rule) -> Result<Found> {
+    if let Some(correlation) = rule.correlation() {
+        let rules: Vec<&str> = correlation.all_rules().map(|rule| rule.name.as_str()).collect();
+        bail!(
+            "{} is a correlation, and matches no event by itself: {}. `rules test` runs its time lines; `rules explain` \
+             explains the rules that it counts: {}",
+            rule.name,
+            correlation.in_words(),
+            rules.join(", ")
+        );
+    }
     if let Some(name) = &arguments.example {
         let Some(record) = rule.example(name) else {
             let names: Vec<String> = rule.example_names().map(|name| format!("\n  {name}")).collect();

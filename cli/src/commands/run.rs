@@ -10,8 +10,12 @@ use immuta_watch::config::Configuration;
 use immuta_watch::event::time;
 use immuta_watch::export::Limits;
 use immuta_watch::findings::{Bounds, Context};
-use immuta_watch::lake::{Announce, Clock, Lake, OpenExport, Outcome, SystemClock, names, visit_alerts};
+use immuta_watch::lake::{
+    Announce, Clock, CorrelatedTally, Correlator, Lake, OpenExport, Outcome, SystemClock, Taken, move_watermark, names,
+    visit_alerts,
+};
 use immuta_watch::notify::{Announcer, DeliverError, Failures, Office, Senders, Tally};
+use immuta_watch::rules::Pack;
 use indicatif::ProgressBar;
 
 use super::run_report::{AlertSummary, Done, Report, Told};
@@ -74,6 +78,7 @@ pub(crate) fn run(arguments: &Run) -> Result<Exit> {
         Ok(())
     })?;
     work.bar.finish_and_clear();
+    let correlated = correlate(&store, &pack, &configuration, &address, arguments.notify, in_force.is_some())?;
     let done = work.done.into_inner().unwrap_or_else(PoisonError::into_inner);
     let told = match (arguments.notify, &in_force) {
         (false, _) => None,
@@ -84,13 +89,41 @@ pub(crate) fn run(arguments: &Run) -> Result<Exit> {
     let mut alerts = AlertSummary::default();
     block_on(visit_alerts(&store, .., &mut |alert| alerts.take(alert)))?.context("the alerts cannot be read back")?;
     alerts.shorten();
-    let report = Report { arguments, done, told, alerts, pack: &pack, configuration: &configuration, started };
+    let report =
+        Report { arguments, done, correlated, told, alerts, pack: &pack, configuration: &configuration, started };
     if arguments.json {
         say!("{}", serde_json::to_string_pretty(&report.json())?)?;
     } else {
         report.print()?;
     }
     Ok(report.exit())
+}
+
+/// Correlates what these exports have touched, and judges what can be judged now. What functions watch is left to them, as far
+/// as they are to tell people of it.
+fn correlate(
+    store: &AnyStore,
+    pack: &Pack,
+    configuration: &Configuration,
+    lake: &str,
+    notify: bool,
+    is_watched: bool,
+) -> Result<CorrelatedTally> {
+    let taken = if notify || !is_watched { Taken::All } else { Taken::Silent };
+    let correlator = Correlator { store, clock: &SystemClock, pack, configuration, lake, taken, until: None };
+    let mut tally = CorrelatedTally::default();
+    block_on(async {
+        let lateness = configuration.correlations.lateness.delta();
+        let complete =
+            if taken == Taken::All { move_watermark(store, lateness, SystemClock.now()).await? } else { None };
+        tally += Box::pin(correlator.correlate()).await?;
+        if let Some(complete) = complete {
+            tally += Box::pin(correlator.close(complete)).await?;
+        }
+        anyhow::Ok(())
+    })?
+    .context("the exports are in the lake, and correlating them failed; run again")?;
+    Ok(tally)
 }
 
 /// The lake as messages name it: who reads one is in no folder of this machine.

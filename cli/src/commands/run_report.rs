@@ -7,7 +7,7 @@ use anyhow::Result;
 use immuta_watch::alerts::Alert;
 use immuta_watch::config::{Calendar, Configuration};
 use immuta_watch::findings::Counts;
-use immuta_watch::lake::{Manifest, PassedOver, dates};
+use immuta_watch::lake::{CorrelatedTally, Manifest, PassedOver, dates};
 use immuta_watch::notify::Tally;
 use immuta_watch::rules::{Level, Pack, Route};
 use serde_json::json;
@@ -138,6 +138,7 @@ impl Told {
 pub(super) struct Report<'r> {
     pub(super) arguments: &'r Run,
     pub(super) done: Done,
+    pub(super) correlated: CorrelatedTally,
     /// None if nobody was to be told
     pub(super) told: Option<Told>,
     pub(super) alerts: AlertSummary,
@@ -188,6 +189,16 @@ impl Report<'_> {
             number(counts.access),
             number(counts.changes)
         )?;
+        let CorrelatedTally { alerts, withdrawn, left, .. } = self.correlated;
+        if counts.signals > 0 {
+            let (signals, alerts) = (counted(counts.signals, "signal"), counted(alerts, "new alert"));
+            let withdrawn = if withdrawn == 0 { String::new() } else { format!(", {} withdrawn", number(withdrawn)) };
+            say!("  {signals} for correlations over several events, which found {alerts}{withdrawn}")?;
+        }
+        if left > 0 {
+            let entries = counted(left, "export");
+            say!("  {entries} left to be correlated by whoever else is at work on this lake")?;
+        }
         if counts.undated > 0 {
             say!("  {} without a readable time, under 1970-01-01", counted(counts.undated, "event"))?;
         }
@@ -277,6 +288,7 @@ impl Report<'_> {
             "passed_over": { "empty": self.done.passed_over.empty, "lakes_own": self.done.passed_over.lakes_own },
             "counts": self.done.counts(),
             "conserved": self.done.counts().are_conserved(),
+            "correlated": self.correlated,
             "notes": notes,
             "pack": self.pack.hash(),
             "alerts": self.alerts.count,

@@ -8,7 +8,7 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
 use immuta_watch::export::{Notification, NotificationError, Source};
 use immuta_watch::function::telemetry::{Metric, Severity};
 use immuta_watch::function::{InForce, Invocation};
-use immuta_watch::lake::names;
+use immuta_watch::lake::{Taken, names};
 use lambda_runtime::{Error, LambdaEvent};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
@@ -44,6 +44,8 @@ pub(crate) async fn answer(classifier: Arc<Classifier>, event: LambdaEvent<Value
             Some(reason) => return Err(reason.into()),
         }
     };
+    // Once for all exports of the batch, and for what others have left. What nobody is told of is in no hurry.
+    classifier.desk.correlate(&in_force, Taken::Announced, &invocation).await;
     classifier.deliver_the_rest(&in_force, &handled, &invocation).await;
     Ok(answer)
 }

@@ -2,6 +2,7 @@
 //! are not in the lake.
 
 mod changes;
+mod close_day;
 mod deliver;
 mod history;
 mod reconcile;

@@ -6,6 +6,7 @@ use std::time::Instant;
 use immuta_watch::aws::SdkConfig;
 use immuta_watch::function::telemetry::{Line, Metric, Severity};
 use immuta_watch::function::{Desk, Invocation, milliseconds_since};
+use immuta_watch::lake::Taken;
 use lambda_runtime::{Error, LambdaEvent};
 use serde_json::Value;
 
@@ -26,14 +27,16 @@ pub(crate) struct Came {
 enum Task {
     Deliver,
     Reconcile,
+    CloseDay,
 }
 
 impl Task {
     fn of(event: &Value) -> Result<Self, String> {
-        let advice = r#"give the schedule the input {"task":"deliver"} or {"task":"reconcile"}"#;
+        let advice = r#"give the schedule the input {"task":"deliver"}, {"task":"reconcile"} or {"task":"close-day"}"#;
         match event.get("task") {
             Some(task) if task == "deliver" => Ok(Self::Deliver),
             Some(task) if task == "reconcile" => Ok(Self::Reconcile),
+            Some(task) if task == "close-day" => Ok(Self::CloseDay),
             Some(other) => Err(format!("there is no task {other}; {advice}")),
             None => Err(format!("the event names no task; {advice}")),
         }
@@ -43,6 +46,7 @@ impl Task {
         match self {
             Self::Deliver => "deliver",
             Self::Reconcile => "reconcile",
+            Self::CloseDay => "close-day",
         }
     }
 }
@@ -70,7 +74,11 @@ impl Sweeper {
         };
         // In boxes, since they are large and would make this future as large.
         match task {
-            Task::Deliver => Box::pin(self.deliver(&in_force, invocation)).await,
+            Task::Deliver => {
+                self.desk.correlate(&in_force, Taken::All, invocation).await;
+                Box::pin(self.deliver(&in_force, invocation)).await
+            }
+            Task::CloseDay => Box::pin(self.close_day(&in_force, invocation)).await,
             Task::Reconcile => {
                 let decided = Box::pin(self.decide_the_undecided(&in_force, invocation)).await;
                 Box::pin(self.fetch_undelivered(&in_force, invocation)).await;
@@ -119,9 +127,10 @@ mod tests {
     fn anything_but_a_task_is_refused_with_the_tasks_there_are() {
         assert_eq!(Task::of(&json!({ "task": "deliver" })), Ok(Task::Deliver));
         assert_eq!(Task::of(&json!({ "task": "reconcile", "more": 1 })), Ok(Task::Reconcile));
+        assert_eq!(Task::of(&json!({ "task": "close-day" })), Ok(Task::CloseDay));
         for event in [json!({ "task": "tidy" }), json!({}), json!([]), json!(null), json!({ "task": null })] {
             let reason = Task::of(&event).unwrap_err();
-            assert!(reason.contains(r#"{"task":"deliver"} or {"task":"reconcile"}"#), "{reason}");
+            assert!(reason.contains(r#"{"task":"reconcile"} or {"task":"close-day"}"#), "{reason}");
         }
         assert!(Task::of(&json!({ "task": "tidy" })).unwrap_err().starts_with(r#"there is no task "tidy""#));
     }

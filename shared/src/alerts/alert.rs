@@ -24,6 +24,9 @@ const SUBJECT_MATTER: [Field; 9] = [
     Field::Column,
 ];
 
+/// Of what a correlation's events are about, so many are told; a time line may speak of hundreds.
+const MOST_MATTERS: usize = 5;
+
 /// The member of a record that names it. In an alert key it keeps alerts apart, and tells people nothing.
 const NAME_OF_RECORD: &str = "id";
 
@@ -98,8 +101,8 @@ impl Alert {
 
     /// How many distinct events it has.
     #[must_use]
-    pub fn count(&self) -> usize {
-        self.folded.events.len()
+    pub fn count(&self) -> u64 {
+        self.folded.count()
     }
 
     /// The fields of the alert key that tell people something, in its order.
@@ -127,6 +130,14 @@ impl Alert {
                     if !found.iter().any(|known| known == value) {
                         found.push(value.to_string());
                     }
+                }
+            }
+        }
+        for moment in self.folded.found.iter().flat_map(|found| &found.moments) {
+            let telling = SUBJECT_MATTER.into_iter().filter(|field| !in_key(*field)).map(Field::name);
+            for value in telling.filter_map(|field| moment.fields.get(field)).flatten() {
+                if found.len() < MOST_MATTERS && !found.contains(value) {
+                    found.push(value.clone());
                 }
             }
         }

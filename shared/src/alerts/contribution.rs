@@ -3,16 +3,17 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::id::AlertId;
 use crate::circumstances::Grant;
+use crate::correlate::{Incident, Moment};
 use crate::event::{Event, EventKey};
 use crate::export::SourceId;
 use crate::findings::Fold;
-use crate::rules::{Condition, Level, Match, Outcome, Question, Route};
+use crate::rules::{Condition, Correlation, Level, Match, Outcome, Question, Route, Rule};
 
 /// How many example events an alert shows whole: the gravest, and of these the first by event time and event key.
 pub const EXAMPLES: usize = 5;
@@ -83,6 +84,27 @@ pub struct Contribution {
     pub unless_approved: BTreeMap<EventKey, UnlessApproved>,
     /// The gravest events, whole
     pub examples: Vec<Example>,
+    /// What a correlation found, if this is of one
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub found: Option<Found>,
+}
+
+/// What a correlation found.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Found {
+    /// What it counts and when that is an alert, in words
+    pub counts: String,
+    /// How many events there are
+    pub events: u64,
+    /// The highest value that what is counted came to
+    pub value: f64,
+    /// From when on it could be known, where that is later than its last event: of something that did not happen
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub known_from: Option<DateTime<Utc>>,
+    /// The titles of the rules that it counts, by their ids
+    pub rules: BTreeMap<String, String>,
+    /// The events worth showing, in order of time
+    pub moments: Vec<Moment>,
 }
 
 /// What a grant comes to if no approved request stands behind it.
@@ -186,8 +208,58 @@ impl Contribution {
             events: BTreeSet::new(),
             unless_approved: BTreeMap::new(),
             examples: Vec::new(),
+            found: None,
         };
         (contribution, BYTES)
+    }
+
+    /// What a correlation found, in one group and one window. It is the whole of the alert. `lateness` is how late events may
+    /// come.
+    #[must_use]
+    pub fn of_incident(rule: &Rule, correlation: &Correlation, incident: &Incident, lateness: TimeDelta) -> Self {
+        let key: Vec<(String, Vec<String>)> =
+            incident.group.iter().map(|(name, value)| (name.clone(), vec![value.clone()])).collect();
+        let titles = correlation.all_rules().map(|rule| (rule.id.clone(), rule.title.clone()));
+        Self {
+            alert: AlertId::new(&rule.id, incident.window_start, &key),
+            rule: rule.id.clone(),
+            rule_name: rule.name.clone(),
+            title: rule.title.clone(),
+            question: rule.question,
+            level: rule.level,
+            route: rule.route,
+            key,
+            window_start: incident.window_start,
+            window_hours: rule.window.hours(),
+            raised: BTreeSet::new(),
+            first: incident.first(),
+            last: incident.last(),
+            events: BTreeSet::new(),
+            unless_approved: BTreeMap::new(),
+            examples: Vec::new(),
+            found: Some(Found {
+                counts: correlation.in_words(),
+                events: incident.events,
+                value: incident.value,
+                known_from: correlation
+                    .known_after(lateness)
+                    .and_then(|after| incident.last()?.checked_add_signed(after)),
+                rules: titles.collect(),
+                moments: incident.moments.clone(),
+            }),
+        }
+    }
+
+    /// When it was news.
+    #[must_use]
+    pub fn news_at(&self) -> Option<DateTime<Utc>> {
+        self.found.as_ref().and_then(|found| found.known_from).or(self.last)
+    }
+
+    /// How many distinct events it has.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.found.as_ref().map_or(self.events.len() as u64, |found| found.events)
     }
 
     /// Adds a match. `details` gives what an example keeps of it; it is asked only for an event that may become one.
@@ -283,5 +355,7 @@ impl Fold for Contribution {
         }
         self.examples.extend(other.examples);
         self.keep_gravest_examples();
+        // A correlation's alert has one contribution.
+        self.found = self.found.take().or(other.found);
     }
 }

@@ -13,5 +13,5 @@ mod id;
 
 pub use alert::Alert;
 pub use approval::{Approval, ApprovalKey, Approvals};
-pub use contribution::{Contribution, Details, EXAMPLES, Example, Finding, UnlessApproved};
+pub use contribution::{Contribution, Details, EXAMPLES, Example, Finding, Found, UnlessApproved};
 pub use id::{AlertId, NotAnAlertId};

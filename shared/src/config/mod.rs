@@ -39,6 +39,8 @@ pub struct Configuration {
     pub lists: BTreeMap<String, ListOverlay>,
     /// When a change counts as done by hand.
     pub manual: ManualConfiguration,
+    /// How correlations over many exports are judged.
+    pub correlations: CorrelationConfiguration,
     /// Who is told what.
     #[serde(skip_serializing)]
     pub notify: NotifyConfiguration,
@@ -92,6 +94,22 @@ pub struct ListOverlay {
 pub struct ManualConfiguration {
     /// For how long an approved request stands behind a grant.
     pub approved_within: Period,
+}
+
+/// How correlations over many exports are judged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CorrelationConfiguration {
+    /// How much later than others an event may come into the log. Nothing is said to be missing before the log goes on for so
+    /// long beyond it.
+    pub lateness: Period,
+}
+
+impl Default for CorrelationConfiguration {
+    /// Queries come into Immuta's log up to 24 hours late, and exports are up to 24 hours apart.
+    fn default() -> Self {
+        Self { lateness: Period::hours(48) }
+    }
 }
 
 /// What the ledgers hold.

@@ -31,6 +31,11 @@ impl Period {
         number.checked_mul(unit).filter(|minutes| *minutes <= LONGEST).map(|minutes| Self { minutes })
     }
 
+    /// So many minutes.
+    pub(crate) const fn minutes(minutes: u32) -> Self {
+        Self { minutes }
+    }
+
     /// So many hours.
     pub(super) const fn hours(hours: u32) -> Self {
         Self { minutes: hours * HOUR }

@@ -10,12 +10,14 @@ use super::ledger::{Ledger, RowSource, Rows};
 use super::quarantine::Quarantine;
 use super::redaction;
 use super::rollup::{self, RollupKey};
+use super::signals::Signals;
 use super::{Counts, FoldMap};
 use crate::alerts::{AlertId, Approval, ApprovalKey, Contribution, Details, Finding};
 use crate::config::{Configuration, QueryText};
+use crate::correlate::Signal;
 use crate::event::{Event, Record};
 use crate::export::{Compression, Ending, ExportReader, Limits, Source};
-use crate::rules::{Match, Pack};
+use crate::rules::{Match, Pack, RuleId};
 
 /// What classifying depends on beside the export.
 #[derive(Debug, Clone, Copy)]
@@ -39,13 +41,15 @@ pub struct Bounds {
     pub rollups: usize,
     /// Contributions to alerts, and approvals
     pub alerts: usize,
+    /// Signals
+    pub signals: usize,
 }
 
 impl Default for Bounds {
-    /// 16 MiB for each ledger, 8 MiB for rollups, 16 MiB for alerts.
+    /// 16 MiB for each ledger, 8 MiB for rollups, 16 MiB for alerts, 8 MiB for signals.
     fn default() -> Self {
         const MIB: usize = 1024 * 1024;
-        Self { rows: 16 * MIB, rollups: 8 * MIB, alerts: 16 * MIB }
+        Self { rows: 16 * MIB, rollups: 8 * MIB, alerts: 16 * MIB, signals: 8 * MIB }
     }
 }
 
@@ -85,6 +89,7 @@ pub struct Findings {
     pub(super) contribution_dates: BTreeSet<NaiveDate>,
     pub(super) approvals: FoldMap<ApprovalKey, Approval>,
     pub(super) approval_dates: BTreeSet<NaiveDate>,
+    pub(super) signals: Signals,
     pub(super) quarantine: Quarantine,
 }
 
@@ -112,6 +117,7 @@ pub fn classify(
         contribution_dates: BTreeSet::new(),
         approvals: FoldMap::new(bounds.alerts),
         approval_dates: BTreeSet::new(),
+        signals: Signals::new(bounds.signals),
         quarantine: Quarantine::new(),
     };
     while let Some(line) = reader.next_line().map_err(ClassifyError::Read)? {
@@ -140,6 +146,12 @@ pub fn classify(
 }
 
 impl Findings {
+    /// The rules that correlations count, each with the hours since 1970 that it has signals of.
+    #[must_use]
+    pub fn signal_hours(&self) -> &BTreeSet<(RuleId, i64)> {
+        self.signals.hours()
+    }
+
     fn event(
         &mut self,
         event: &Event<'_>,
@@ -166,7 +178,13 @@ impl Findings {
             self.approval_dates.insert(approval.key().date());
             self.approvals.update(&approval.key(), || (approval, APPROVAL_BYTES), |_| 0)?;
         }
-        let matches = context.pack.matches(event);
+        let mut matches = context.pack.matches(event);
+        for signal in matches.iter().filter_map(|matched| Signal::of(matched.rule, event, &source.uri, line)) {
+            self.counts.signals += 1;
+            self.signals.add(&signal)?;
+        }
+        // Nobody is told of a match that is only counted.
+        matches.retain(|matched| matched.rule.alerts());
         rollup::count(&mut self.rollups, event, &matches)?;
         for matched in &matches {
             self.counts.matches += 1;

@@ -19,8 +19,11 @@ pub struct Counts {
     pub changes: u64,
     /// Events without a readable time; they lie in the partition of 1970-01-01
     pub undated: u64,
-    /// Matches of rules with events
+    /// Matches of rules with events, of those rules that alert
     pub matches: u64,
+    /// Matches that correlations count
+    #[serde(default)]
+    pub signals: u64,
 }
 
 impl Counts {
@@ -58,5 +61,6 @@ impl std::ops::AddAssign for Counts {
         self.changes += other.changes;
         self.undated += other.undated;
         self.matches += other.matches;
+        self.signals += other.signals;
     }
 }

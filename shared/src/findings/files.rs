@@ -16,6 +16,7 @@ use super::fold_map::{Fold, Merge};
 use super::ledger::{self, Ledger, Rows};
 use super::rollup::RollupKey;
 use crate::alerts::{AlertId, ApprovalKey, Contribution};
+use crate::rules::RuleId;
 
 /// The part of the lake that a file belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,6 +29,8 @@ pub enum Area {
     Alerts,
     /// Approved requests (one JSON object a line)
     Approvals,
+    /// What correlations count of a rule (Parquet)
+    Signals(RuleId),
     /// Lines that could not be read (one JSON object a line)
     Quarantine,
 }
@@ -61,6 +64,7 @@ impl Findings {
         planned.extend(event_dates.into_iter().map(|date| (Area::Rollups, Some(date))));
         planned.extend(self.contribution_dates.iter().map(|date| (Area::Alerts, Some(*date))));
         planned.extend(self.approval_dates.iter().map(|date| (Area::Approvals, Some(*date))));
+        planned.extend(self.signals.planned().map(|(rule, date)| (Area::Signals(rule), Some(date))));
         planned.extend((!self.quarantine.is_empty()).then_some((Area::Quarantine, None)));
         planned
     }
@@ -70,7 +74,7 @@ impl Findings {
     /// # Errors
     /// Those of the temporary files, here and from the iterator.
     pub fn into_files(self, visit: &mut (dyn FnMut(&Contribution) + Send)) -> Result<Files<'_>, ArrowError> {
-        let Findings { ledgers, rollups, contributions, approvals, quarantine, .. } = self;
+        let Findings { ledgers, rollups, contributions, approvals, signals, quarantine, .. } = self;
         let ledgers = ledgers.into_iter().flat_map(ledger_files);
         let rollups = RollupFiles { entries: rollups.into_sorted()?, next: None };
         let alerts = LineFiles {
@@ -87,11 +91,12 @@ impl Findings {
             next: None,
             visit: Box::new(|_| ()),
         };
+        let signals = signals.into_files()?;
         let quarantine = (!quarantine.is_empty()).then(|| {
             let (blob, rows) = quarantine.finish();
             Ok(FindingsFile { area: Area::Quarantine, date: None, rows, blob })
         });
-        Ok(Box::new(ledgers.chain(rollups).chain(alerts).chain(approvals).chain(quarantine)))
+        Ok(Box::new(ledgers.chain(rollups).chain(alerts).chain(approvals).chain(signals).chain(quarantine)))
     }
 }
 

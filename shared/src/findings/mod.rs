@@ -14,6 +14,7 @@ pub mod quarantine;
 pub mod recount;
 mod redaction;
 mod rollup;
+mod signals;
 
 pub use blob::Blob;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What the Lambda functions have in common: their settings, the pack in force, their log, and how they tell people.
 
 mod begin;
+mod correlating;
 mod desk;
 mod in_force;
 mod invocation;

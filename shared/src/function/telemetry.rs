@@ -23,6 +23,12 @@ pub enum Metric {
     ExportsClassified,
     /// Exports that could not be classified this time
     ExportsFailed,
+    /// Alerts that correlations found
+    AlertsCorrelated,
+    /// Commits of which something is left to correlate
+    CorrelationsLeft,
+    /// Attempts at correlating that failed
+    CorrelationsFailed,
     /// Exports that were refused for good: too large
     ExportsRefused,
     /// Exports that were gone before they were read
@@ -85,7 +91,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Metric; 31] = [
+    pub const ALL: [Metric; 34] = [
         Metric::ExportsClassified,
         Metric::ExportsFailed,
         Metric::ExportsRefused,
@@ -96,6 +102,9 @@ impl Metric {
         Metric::Quarantined,
         Metric::Unaccounted,
         Metric::Alerts,
+        Metric::AlertsCorrelated,
+        Metric::CorrelationsLeft,
+        Metric::CorrelationsFailed,
         Metric::ExportsMissing,
         Metric::ExportsEnqueued,
         Metric::PendingDeliveries,
@@ -133,6 +142,9 @@ impl Metric {
             Metric::Quarantined => "Quarantined",
             Metric::Unaccounted => "Unaccounted",
             Metric::Alerts => "Alerts",
+            Metric::AlertsCorrelated => "AlertsCorrelated",
+            Metric::CorrelationsLeft => "CorrelationsLeft",
+            Metric::CorrelationsFailed => "CorrelationsFailed",
             Metric::ExportsMissing => "ExportsMissing",
             Metric::ExportsEnqueued => "ExportsEnqueued",
             Metric::PendingDeliveries => "PendingDeliveries",
@@ -188,6 +200,13 @@ impl Metric {
             Metric::Quarantined => "Lines that could not be read",
             Metric::Unaccounted => "Lines read that are neither events nor quarantined nor blank; must be 0",
             Metric::Alerts => "Alerts that the export contributed to, those for the dashboard among them",
+            Metric::AlertsCorrelated => {
+                "Alerts that correlations over several exports found, or found graver than before"
+            }
+            Metric::CorrelationsLeft => {
+                "Exports of which something has yet to be correlated; `sweep` sees to it within a minute"
+            }
+            Metric::CorrelationsFailed => "Attempts at correlating that failed; `sweep` tries again",
             Metric::ExportsMissing => {
                 "Exports of more than 15 minutes ago that are not in the lake as they are now; those that were refused count"
             }

@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use serde::de::DeserializeOwned;
 
 use super::at_once::{SMALL_FILES, at_once};
+use super::correlated::{Correlated, is_correlated};
 use super::manifest::{Manifest, read_manifests};
 use super::names;
 use super::store::{Store, StoreError};
@@ -92,7 +93,8 @@ async fn read_if_committed(store: &impl Store, name: String) -> Result<Vec<Appro
     }
 }
 
-/// The ids of the alerts of some dates that an export contributes to, as it is committed now; its manifest is named.
+/// The ids of the alerts of some dates that an export contributes to, as it is committed now; its manifest is named, or what a
+/// correlation found.
 ///
 /// # Errors
 /// [`ReadError`]
@@ -101,6 +103,10 @@ pub async fn alerts_committed(
     manifest: &str,
     dates: &BTreeSet<NaiveDate>,
 ) -> Result<BTreeSet<AlertId>, ReadError> {
+    if is_correlated(manifest) {
+        let Some(found) = Correlated::read(store, manifest).await? else { return Ok(BTreeSet::new()) };
+        return Ok(found.alerts(manifest)?.into_keys().collect());
+    }
     let Some(stored) = store.get(manifest).await? else { return Ok(BTreeSet::new()) };
     let manifest: Manifest = serde_json::from_slice(&stored.content)
         .map_err(|error| StoreError::new("read", manifest, format!("the manifest is damaged: {error}")))?;
@@ -132,10 +138,11 @@ impl Committed {
         let manifests = read_manifests(store).await?;
         let files = manifests.into_iter().filter_map(|(_, manifest)| manifest.ok()).flat_map(|manifest| manifest.files);
         // In the order of names, and each once, whatever order manifests come in.
-        let names: BTreeSet<String> = files.map(|file| file.name).collect();
+        let mut names: BTreeSet<String> = files.map(|file| file.name).collect();
+        names.extend(store.list(names::CORRELATED).await?.into_iter().map(|entry| entry.name));
         for name in names {
             let Some(date) = names::date_of(&name) else { continue };
-            if name.starts_with(names::ALERTS) {
+            if name.starts_with(names::ALERTS) || is_correlated(&name) {
                 committed.alerts.entry(date).or_default().push(name);
             } else if name.starts_with(names::APPROVALS) {
                 committed.approvals.entry(date).or_default().push(name);
@@ -176,6 +183,8 @@ pub(super) async fn read_lines<T: DeserializeOwned>(store: &impl Store, name: St
     let damaged = |line, reason: String| ReadError::Damaged { name: name.clone(), line, reason };
     let Some(stored) = store.get(&name).await? else { return Err(damaged(1, "the file is missing".to_owned())) };
     let lines = stored.content.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).enumerate();
+    // What a correlation found begins with a line about itself.
+    let lines = lines.skip(usize::from(is_correlated(&name)));
     lines
         .map(|(index, line)| serde_json::from_slice(line).map_err(|error| damaged(index + 1, error.to_string())))
         .collect()

@@ -6,9 +6,10 @@
 //! 4. Enter every file that will be written or removed in the lease.
 //! 5. Write the files under their names.
 //! 6. Where people are to be told: leave in the outbox what the commit will have to tell, unless it is in force already.
-//! 7. Write the manifest, if it is still the former one: the commit point.
-//! 8. Remove what was touched and is not in the new manifest.
-//! 9. Give the lease back.
+//! 7. Leave word of which signals come and go, for correlations.
+//! 8. Write the manifest, if it is still the former one: the commit point.
+//! 9. Remove what was touched and is not in the new manifest.
+//! 10. Give the lease back.
 //!
 //! After a crash the lease is still there and names what may have been touched; the next attempt takes it over, writes
 //! the same bytes under the same names, and cleans up.
@@ -25,6 +26,7 @@ use super::lease::{self, Asked, Lease, LeaseError};
 use super::manifest::{CommittedFile, Manifest, VERSION};
 use super::names;
 use super::store::{Condition, ETag, Store, StoreError, Written};
+use super::touched::Touched;
 use crate::RELEASE;
 use crate::alerts::Contribution;
 use crate::event::Service;
@@ -188,7 +190,11 @@ impl<S: Store> Lake<'_, S> {
         // What was committed already was left in the outbox then; here somebody died before the work was done. Left there
         // once more on another day, old alerts would be told in a second summary.
         let told = former.as_ref().map(|(manifest, _)| manifest).filter(|_| !again);
+        let former_manifest = former.as_ref().map(|(manifest, _)| manifest);
+        let touched = Touched::by(self.store, &findings, &source.id, former_manifest, announce.is_some()).await?;
         let manifest = self.write_files(source, &version, findings, context, &mut lease, (announce, told)).await?;
+        lease.keep(self.clock.now()).await?;
+        touched.leave(self.store, &manifest).await?;
 
         let condition = former.map_or(Condition::Absent, |(_, etag)| Condition::Matches(etag));
         lease.keep(self.clock.now()).await?;
@@ -204,6 +210,8 @@ impl<S: Store> Lake<'_, S> {
             lease.keep(self.clock.now()).await?;
             self.store.remove(name).await?;
         }
+        lease.keep(self.clock.now()).await?;
+        Touched::clear_before(self.store, &manifest).await?;
         lease.release(self.clock.now()).await?;
         Ok(Outcome::Committed(Box::new(manifest)))
     }

@@ -11,6 +11,8 @@ mod audited;
 mod clock;
 mod columns;
 mod commit;
+mod correlate;
+mod correlated;
 mod directory;
 mod judge;
 mod lease;
@@ -22,8 +24,11 @@ mod notifications;
 mod outbox;
 pub mod packs;
 mod s3;
+mod signals;
 mod store;
+mod touched;
 mod verify;
+mod watermark;
 
 pub(crate) use at_once::{SMALL_FILES, at_once};
 
@@ -33,6 +38,8 @@ pub use arrived::find_receipt;
 pub use audited::{Audited, AuditedBatch, AuditedFile};
 pub use clock::{Clock, SystemClock};
 pub use commit::{Announce, CommitError, Lake, OpenExport, Outcome, Version};
+pub use correlate::{CorrelateError, CorrelatedTally, Correlator, Taken};
+pub(crate) use correlated::{Header, is_correlated, version_of};
 pub use directory::DirectoryStore;
 pub use judge::Judge;
 pub use local_export::LocalExport;
@@ -46,3 +53,4 @@ pub use s3::{
 };
 pub use store::{Condition, ETag, Entry, Store, StoreError, Stored, Written};
 pub use verify::{Problem, Verification, verify};
+pub use watermark::{move_watermark, remembered_watermark, watermark};

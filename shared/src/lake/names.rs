@@ -8,6 +8,8 @@
 //! rollups/date=YYYY-MM-DD/<source>.parquet         counts per hour
 //! alerts/date=YYYY-MM-DD/<source>.ndjson           contributions to alerts, by the date their window begins on
 //! approvals/date=YYYY-MM-DD/<source>.ndjson        approved requests, by the date of the approval
+//! signals/rule=<rule>/date=YYYY-MM-DD/<source>.parquet
+//!                                                  matches that correlations count, by the rule's id
 //! quarantine/<source>.ndjson                       lines that could not be read
 //! ```
 //!
@@ -27,6 +29,14 @@
 //!                                                  gravest of them
 //! ```
 //!
+//! What correlations make of signals comes of many exports; each file is written as a whole by whoever has seen all of them:
+//!
+//! ```text
+//! correlated/date=YYYY-MM-DD/<rule>/<HHMM>.ndjson  what a correlation found in the alert window that begins then
+//! touched/<source>-<commit>.json                   which signals a commit changed; gone when their windows are correlated
+//! open/<rule>/<YYYYMMDDTHHMM>.json                 a window of an absence with something that cannot be judged yet
+//! ```
+//!
 //! And what `sweep` remembers from one run to the next; without it, it looks at everything again:
 //!
 //! ```text
@@ -34,6 +44,7 @@
 //! reconcile/changes.json                           notifications whose event has not come, and how often the audit log and
 //!                                                  webhooks told of the same changes
 //! reconcile/backlog.json                           before which day every notification is decided
+//! reconcile/complete.json                          up to when the log is known to be whole
 //! reconcile/history.json                           what was done about notifications that Immuta could not deliver
 //! ```
 //!
@@ -71,6 +82,7 @@ use crate::digest;
 use crate::export::SourceId;
 use crate::findings::Area;
 use crate::findings::ledger::Ledger;
+use crate::rules::RuleId;
 
 /// The folder of manifests.
 pub const MANIFESTS: &str = "manifests/";
@@ -98,14 +110,24 @@ pub const MISSING: &str = "reconcile/missing.json";
 pub const CHANGES: &str = "reconcile/changes.json";
 /// Before which day every notification is decided.
 pub const BACKLOG: &str = "reconcile/backlog.json";
+/// Up to when the log is known to be whole.
+pub const COMPLETE: &str = "reconcile/complete.json";
 /// What was done about notifications that Immuta could not deliver.
 pub const HISTORY: &str = "reconcile/history.json";
 /// The folder of what `doctor` tries the lake out by.
 pub const DOCTOR: &str = "doctor/";
 /// The folder of the notifications of webhooks.
 pub const WEBHOOKS: &str = "webhooks/";
+/// The folder of signals.
+pub const SIGNALS: &str = "signals/";
+/// The folder of what correlations found.
+pub const CORRELATED: &str = "correlated/";
+/// The folder of what commits changed that has yet to be correlated.
+pub const TOUCHED: &str = "touched/";
+/// The folder of windows with something that cannot be judged yet.
+pub const OPEN: &str = "open/";
 /// The folders of files that manifests name.
-pub const DATA: [&str; 5] = ["ledger/", "rollups/", ALERTS, APPROVALS, "quarantine/"];
+pub const DATA: [&str; 6] = ["ledger/", "rollups/", ALERTS, APPROVALS, SIGNALS, "quarantine/"];
 
 /// The folder of published packs and configurations.
 pub const PACKS: &str = "packs/";
@@ -123,7 +145,8 @@ pub fn is_plain(name: &str) -> bool {
 /// Whether a name lies in one of the lake's folders.
 #[must_use]
 pub fn is_in_a_folder(name: &str) -> bool {
-    let folders = [MANIFESTS, LEASES, OUTBOX, NOTICES, DELIVERIES, RECONCILE, DOCTOR, WEBHOOKS, PACKS];
+    let folders =
+        [MANIFESTS, LEASES, CORRELATED, TOUCHED, OPEN, OUTBOX, NOTICES, DELIVERIES, RECONCILE, DOCTOR, WEBHOOKS, PACKS];
     folders.iter().chain(&DATA).any(|folder| name.starts_with(folder))
 }
 
@@ -165,6 +188,7 @@ pub fn file(area: Area, date: Option<NaiveDate>, source: &SourceId) -> String {
         Area::Rollups => ("rollups/".to_owned(), "parquet"),
         Area::Alerts => (ALERTS.to_owned(), "ndjson"),
         Area::Approvals => (APPROVALS.to_owned(), "ndjson"),
+        Area::Signals(rule) => (format!("{SIGNALS}rule={rule}/"), "parquet"),
         Area::Quarantine => ("quarantine/".to_owned(), "ndjson"),
     };
     let partition = date.map_or_else(String::new, |date| format!("date={}/", date.format("%Y-%m-%d")));
@@ -189,6 +213,54 @@ pub fn approvals_of(date: NaiveDate) -> String {
     format!("{APPROVALS}date={}/", date.format("%Y-%m-%d"))
 }
 
+/// The signals of a rule and date.
+#[must_use]
+pub fn signals_of(rule: &str, date: NaiveDate) -> String {
+    format!("{SIGNALS}rule={rule}/date={}/", date.format("%Y-%m-%d"))
+}
+
+/// What a correlation found in the alert windows that begin on a date.
+#[must_use]
+pub fn correlated_on(date: NaiveDate, rule: &str) -> String {
+    format!("{CORRELATED}date={}/{rule}/", date.format("%Y-%m-%d"))
+}
+
+/// What a correlation found in the alert window that begins then.
+#[must_use]
+pub fn correlated(rule: &str, window_start: DateTime<Utc>) -> String {
+    format!("{}{}.ndjson", correlated_on(window_start.date_naive(), rule), window_start.format("%H%M"))
+}
+
+/// What the entries begin with that say which signals the commits of an export changed.
+#[must_use]
+pub fn touched_of(source: &SourceId) -> String {
+    format!("{TOUCHED}{source}-")
+}
+
+/// Which signals a commit of an export changed.
+#[must_use]
+pub fn touched(source: &SourceId, commit: &[&str]) -> String {
+    format!("{}{}.json", touched_of(source), commit_digest(commit))
+}
+
+/// Stands for everything that a manifest depends on.
+#[must_use]
+pub fn commit_digest(commit: &[&str]) -> String {
+    digest::short(commit.join("\n").as_bytes())
+}
+
+/// Windows of a correlation with something that cannot be judged yet.
+#[must_use]
+pub fn open_of(rule: &str) -> String {
+    format!("{OPEN}{rule}/")
+}
+
+/// A window of a correlation with something that cannot be judged yet.
+#[must_use]
+pub fn open(rule: &str, window_start: DateTime<Utc>) -> String {
+    format!("{}{}.json", open_of(rule), window_start.format("%Y%m%dT%H%M"))
+}
+
 /// What the entries of an export in the outbox begin with.
 #[must_use]
 pub fn outbox_of(source: &SourceId) -> String {
@@ -199,7 +271,7 @@ pub fn outbox_of(source: &SourceId) -> String {
 /// commit never removes that of another.
 #[must_use]
 pub fn outbox(source: &SourceId, commit: &[&str]) -> String {
-    format!("{}{}.json", outbox_of(source), digest::short(commit.join("\n").as_bytes()))
+    format!("{}{}.json", outbox_of(source), commit_digest(commit))
 }
 
 /// What a notice has yet to tell.
@@ -304,6 +376,12 @@ pub fn is_of(name: &str, source: &SourceId) -> bool {
 #[must_use]
 pub fn source_of(name: &str) -> Option<&str> {
     name.rsplit('/').next().and_then(|last| last.split_once('.')).map(|(stem, _)| stem)
+}
+
+/// The rule in the name of a file of signals.
+#[must_use]
+pub fn rule_of(name: &str) -> Option<RuleId> {
+    name.strip_prefix(SIGNALS)?.strip_prefix("rule=")?.split('/').next()?.parse().ok()
 }
 
 /// The date in a name, if it has one.

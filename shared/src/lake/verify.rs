@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use super::at_once::at_once;
 use super::columns::{column, each_batch};
 use super::commit::OpenExport;
+use super::correlated;
 use super::manifest::{CommittedFile, Manifest, read_manifests};
 use super::names;
 use super::store::{Store, StoreError};
@@ -106,6 +107,17 @@ pub async fn verify<E: OpenExport>(
     for folder in names::DATA {
         for entry in store.list(folder).await?.into_iter().filter(|entry| !named.contains(&entry.name)) {
             found.problem(&entry.name, "no manifest names this file; if no run is at work, remove it");
+        }
+    }
+    for entry in store.list(names::TOUCHED).await? {
+        let what = "what a commit changed has yet to be correlated; the next turn of `sweep` does it, or `run`";
+        found.problem(&entry.name, what);
+    }
+    for entry in store.list(names::CORRELATED).await? {
+        let Some(stored) = store.get(&entry.name).await? else { continue };
+        if let Err(what) = correlated::check(&entry.name, &stored.content) {
+            let mend = "remove it, and `run --again` an export with events of that day";
+            found.problem(&entry.name, format!("it is damaged ({what}); {mend}"));
         }
     }
     for entry in store.list(names::LEASES).await? {
@@ -336,6 +348,13 @@ fn check_file(file: &CommittedFile, content: &Bytes, held: &mut Held) -> Result<
                 .ok_or("its column events holds no integers")?;
             let by_kind = names.iter().zip(events).filter(|(name, _)| *name == Some(Aggregate::Kind.as_str()));
             held.events_by_kind += by_kind.filter_map(|(_, events)| u64::try_from(events?).ok()).sum::<u64>();
+            rows += batch.num_rows() as u64;
+            Ok(())
+        })?;
+        rows
+    } else if file.name.starts_with(names::SIGNALS) {
+        let mut rows = 0;
+        each_batch(content, &["line"], &mut |batch| {
             rows += batch.num_rows() as u64;
             Ok(())
         })?;

@@ -11,11 +11,12 @@ use serde::{Deserialize, Serialize};
 
 use super::compose;
 use super::message::Message;
+use super::withdrawal::Withdrawn;
 use crate::alerts::{AlertId, Approvals, Contribution, Example, UnlessApproved};
 use crate::config::{Destination, NotifyConfiguration};
 use crate::counterpart::{Change, kinds};
 use crate::event::{Event, EventKey, Record};
-use crate::lake::{Announce, Manifest};
+use crate::lake::{Announce, Header, Manifest, is_correlated};
 use crate::rules::{Level, Pack, Question, Route};
 
 /// Of one rule and window, this many alerts are kept as messages, the gravest; of further ones only the number is. A
@@ -40,19 +41,22 @@ pub struct Announcement {
     /// Alerts that are told in one summary
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub late: Vec<Late>,
+    /// Alerts that are no longer there
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withdrawn: Vec<Withdrawn>,
     /// What is to be told at the end of a window
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closing: Option<Closing>,
 }
 
-/// A commit, by what makes its manifest what it is.
+/// A commit, by what makes its manifest what it is; or what a correlation found in a window, by what makes that what it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Commit {
-    /// The export's address
+    /// The export's address; `correlation:` and the rule's id
     pub uri: String,
-    /// The name of its manifest
+    /// The name of its manifest; that of what the correlation found
     pub manifest: String,
-    /// The version of its content
+    /// The version of its content; of what the correlation found
     pub etag: String,
     /// The pack's hash
     pub pack: String,
@@ -74,6 +78,24 @@ impl Commit {
             configuration: manifest.configuration.clone(),
             release: manifest.release.clone(),
         }
+    }
+
+    /// What a correlation found, as it stands under a name in this version.
+    #[must_use]
+    pub(crate) fn of_correlated(uri: &str, name: &str, header: &Header, version: String) -> Self {
+        Self {
+            uri: uri.to_owned(),
+            manifest: name.to_owned(),
+            etag: version,
+            pack: header.pack.clone(),
+            configuration: header.configuration.clone(),
+            release: header.release.clone(),
+        }
+    }
+
+    /// Whether it is of a correlation.
+    pub(crate) fn is_of_correlation(&self) -> bool {
+        is_correlated(&self.manifest)
     }
 }
 
@@ -244,7 +266,7 @@ impl Announce for Announcer<'_> {
         }
         // An event without a readable time is no news that should wake anybody.
         let level = open.map(|open| open.level).fold(contribution.level, Ord::max);
-        if contribution.last.is_none_or(|last| last < self.written - self.max_age) {
+        if contribution.news_at().is_none_or(|last| last < self.written - self.max_age) {
             return self.take_late(contribution, level);
         }
         let of = RuleWindow {
@@ -275,19 +297,28 @@ impl Announce for Announcer<'_> {
     }
 
     fn entry(&mut self, manifest: &Manifest) -> Option<Vec<u8>> {
+        self.announcement(Commit::of(manifest), Vec::new())
+    }
+}
+
+impl Announcer<'_> {
+    /// What to leave in the outbox for a commit; none if there is nothing to tell.
+    pub(crate) fn announcement(&mut self, commit: Commit, withdrawn: Vec<Withdrawn>) -> Option<Vec<u8>> {
         let mut candidates: Vec<_> = std::mem::take(&mut self.candidates).into_values().flatten().collect();
         candidates.sort_by(|a, b| (b.message.level, &a.alert).cmp(&(a.message.level, &b.alert)));
         let surplus = std::mem::take(&mut self.surplus).into_iter().map(|(of, alerts)| Surplus { of, alerts });
         let announcement = Announcement {
-            commit: Some(Commit::of(manifest)),
+            commit: Some(commit),
             everybody: None,
             written: self.written,
             candidates,
             surplus: surplus.collect(),
             late: std::mem::take(&mut self.late).into_values().collect(),
+            withdrawn,
             closing: None,
         };
-        let is_needed = !announcement.candidates.is_empty() || !announcement.late.is_empty();
+        let is_needed =
+            !announcement.candidates.is_empty() || !announcement.late.is_empty() || !announcement.withdrawn.is_empty();
         is_needed.then(|| announcement.encode())
     }
 }

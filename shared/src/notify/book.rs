@@ -67,6 +67,9 @@ pub struct Delivery {
     /// Stands for what the destination was when it was told: another channel may bear its name by now
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    /// When events that came later had withdrawn the alert
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdrawn: Option<DateTime<Utc>>,
     /// The alert of a notification that the destination was told instead
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told_by: Option<AlertId>,
@@ -182,6 +185,8 @@ impl Book {
                 self.beyond.alerts.remove(alert);
                 let new = || Delivery::new(Some(*level), now);
                 let delivery = self.alerts.entry(alert.clone()).or_insert_with(new);
+                // It stands again, and whoever was told of it was told right.
+                delivery.withdrawn = None;
                 if delivery.state == State::Confirmed || (delivery.is_settled() && delivery.level < Some(*level)) {
                     *delivery = new();
                 }
@@ -255,6 +260,19 @@ impl Book {
         true
     }
 
+    /// Whether something was to be told of an alert that is not withdrawn.
+    pub(super) fn stands(&self, alert: &AlertId) -> bool {
+        self.alerts.get(alert).is_some_and(|delivery| delivery.withdrawn.is_none()) || self.beyond.holds(alert)
+    }
+
+    /// Enters that an alert is no longer so. What was told stays told.
+    pub(super) fn withdraw(&mut self, alert: &AlertId, now: DateTime<Utc>) {
+        self.beyond.alerts.remove(alert);
+        if let Some(delivery) = self.alerts.get_mut(alert) {
+            delivery.withdrawn.get_or_insert(now);
+        }
+    }
+
     /// Enters what the destination is that an item is about to be sent to.
     pub(super) fn sent_to(&mut self, item: &Item, target: &str) {
         if let Some(delivery) = self.delivery_mut(item) {
@@ -294,6 +312,7 @@ impl Delivery {
             reason: None,
             reference: None,
             target: None,
+            withdrawn: None,
             told_by: None,
         }
     }

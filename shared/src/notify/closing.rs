@@ -41,6 +41,7 @@ impl<S: Store, M: Messenger> Office<'_, S, M> {
             candidates: Vec::new(),
             surplus: Vec::new(),
             late: Vec::new(),
+            withdrawn: Vec::new(),
             closing: Some(closing),
         };
         let name = names::outbox_closing(&of.rule, of.start, destination);

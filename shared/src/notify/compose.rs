@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::announcement::{Late, RuleWindow};
 use super::message::{Fact, Kind, Message, Place};
-use crate::alerts::{Alert, Approvals, Contribution};
+use crate::alerts::{Alert, Approvals, Contribution, EXAMPLES};
 use crate::event::Record;
 use crate::rules::{Level, Question, Route, Rule};
 
@@ -30,6 +30,9 @@ pub(super) fn alert(contribution: &Contribution, rule: Option<&Rule>, lake: &str
     if !matter.is_empty() {
         facts.push(Fact { label: "about".to_owned(), value: matter.join(", ") });
     }
+    if let Some(found) = &detail.found {
+        facts.push(Fact { label: "counted".to_owned(), value: found.counts.clone() });
+    }
     if let Some(status) = alert.unusual_status() {
         facts.push(Fact { label: "ended with".to_owned(), value: status });
     }
@@ -49,15 +52,22 @@ pub(super) fn alert(contribution: &Contribution, rule: Option<&Rule>, lake: &str
         tenant,
         headline: format!("{}: {}", detail.title, alert.in_words()),
         facts,
-        count: alert.count() as u64,
+        count: alert.count(),
         first: detail.first,
         last: detail.last,
         why: detail.raised.iter().cloned().collect(),
         what_to_do: rule.map(|rule| rule.runbook.clone()).unwrap_or_default(),
-        places: detail.examples.iter().map(|example| Place { export: uri.to_owned(), line: example.line }).collect(),
+        places: places(detail, uri),
         look: explain(&detail.alert, lake),
         possibly_repeated: false,
     }
+}
+
+/// Where the records of an alert stand. Those of a correlation stand in exports of their own.
+fn places(detail: &Contribution, uri: &str) -> Vec<Place> {
+    let examples = detail.examples.iter().map(|example| Place { export: uri.to_owned(), line: example.line });
+    let moments = detail.found.iter().flat_map(|found| &found.moments).take(EXAMPLES);
+    examples.chain(moments.map(|moment| Place { export: moment.export.clone(), line: moment.line })).collect()
 }
 
 /// The message about alerts of one rule and window that are too many to be told one by one, of which the gravest here is

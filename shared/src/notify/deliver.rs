@@ -23,7 +23,10 @@ use super::round::{Contents, Messages, Parcel, Round};
 use crate::alerts::Approvals;
 use crate::config::{Destination, NotifyConfiguration};
 use crate::export::Source;
-use crate::lake::{Clock, ETag, Lake, Manifest, ReadError, Store, StoreError, alerts_committed, names, read_approvals};
+use crate::lake::{
+    Clock, ETag, Header, Lake, Manifest, ReadError, Store, StoreError, alerts_committed, names, read_approvals,
+    version_of,
+};
 
 /// An entry whose commit has not come after this long never will: its export was replaced before it was committed.
 const ABANDONED: TimeDelta = TimeDelta::days(1);
@@ -208,10 +211,11 @@ impl<S: Store, M: Messenger> Office<'_, S, M> {
                 }
                 is_superseded = true;
                 self.keep_what_stands(&commit, &mut announcement).await?;
-                if announcement.candidates.is_empty() {
+                if announcement.candidates.is_empty() && !commit.is_of_correlation() {
                     return Ok(());
                 }
             }
+            self.withdraw(&commit, &announcement.withdrawn).await?;
         }
         let parcels = self.parcels(&announcement, tally).await?;
         let holder = self.holder();
@@ -232,9 +236,18 @@ impl<S: Store, M: Messenger> Office<'_, S, M> {
         if let Some(error) = first_error {
             return Err(error.into());
         }
-        // The commit that it belongs to may be about to come.
-        if tally.pending == 0 && !is_superseded {
-            self.store.remove(name).await?;
+        if tally.pending > 0 {
+            return Ok(());
+        }
+        match &announcement.commit {
+            // The commit that it belongs to may be about to come.
+            Some(commit) if is_superseded => {
+                // What a correlation finds is soon found otherwise, and its former results never come again.
+                if commit.is_of_correlation() {
+                    self.remove_abandoned(name, &seen, commit).await?;
+                }
+            }
+            _ => self.store.remove(name).await?,
         }
         Ok(())
     }
@@ -246,6 +259,13 @@ impl<S: Store, M: Messenger> Office<'_, S, M> {
 
     /// Whether the commit that an announcement belongs to is the one that the manifest stands for.
     async fn is_in_force(&self, commit: &Commit) -> Result<bool, StoreError> {
+        if commit.is_of_correlation() {
+            let found = version_of(self.store, &commit.manifest).await?;
+            let stands = |(header, version): (Header, String)| {
+                Commit::of_correlated(&commit.uri, &commit.manifest, &header, version) == *commit
+            };
+            return Ok(found.is_some_and(stands));
+        }
         let Some(stored) = self.store.get(&commit.manifest).await? else { return Ok(false) };
         // A manifest that cannot be read says nothing of any commit; none is given up for it.
         let manifest: Manifest = serde_json::from_slice(&stored.content)
@@ -269,6 +289,10 @@ impl<S: Store, M: Messenger> Office<'_, S, M> {
         let dates: BTreeSet<NaiveDate> = announcement.candidates.iter().map(|each| each.alert.date()).collect();
         let standing = alerts_committed(self.store, &commit.manifest, &dates).await?;
         announcement.candidates.retain(|candidate| standing.contains(&candidate.alert));
+        if commit.is_of_correlation() {
+            // A later result says only what is news beyond this one.
+            return Ok(());
+        }
         announcement.surplus.clear();
         announcement.late.clear();
         Ok(())

@@ -19,6 +19,7 @@ mod open_book;
 pub mod render;
 mod round;
 pub(crate) mod senders;
+mod withdrawal;
 
 pub use announcement::{Announcement, Announcer, Candidate, Closing, Commit, Late, RuleWindow, Settled, Surplus};
 pub use book::{Beyond, Book, Claim, Delivery, Folded, Item, State};
@@ -28,3 +29,4 @@ pub use message::{Fact, Kind, Message, Place};
 pub use messenger::{Messenger, Sent};
 pub use notice::{Notice, read_notice};
 pub use senders::Senders;
+pub use withdrawal::Withdrawn;

@@ -231,10 +231,12 @@ impl Inspection {
     }
 
     /// Rules that cannot see what they are about in this data: none of their kinds occurs, or a field that they read
-    /// was never found where they look. Rules about webhooks have nothing to see in exports, and are left out.
+    /// was never found where they look. Rules about webhooks have nothing to see in exports, and are left out, and correlations, which see
+    /// what the rules see that they count.
     #[must_use]
     pub fn blind_rules<'p>(&self, pack: &'p Pack) -> Vec<BlindRule<'p>> {
-        let about_exports = pack.rules().iter().filter(|rule| rule.service == Service::Audit);
+        let about_exports =
+            pack.rules().iter().filter(|rule| rule.service == Service::Audit && rule.correlation().is_none());
         about_exports.filter_map(|rule| Some(BlindRule { rule, why: self.why_blind(rule)? })).collect()
     }
 

@@ -4,8 +4,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_saphyr::Spanned;
 
+use super::correlation::CorrelationSection;
 use super::error::Reporter;
-use super::settings::WatchAttribute;
+use super::rule_id::RuleId;
 use crate::event::Service;
 
 /// A document of a file, with the line of the file that it begins on.
@@ -33,10 +34,24 @@ pub(super) fn parts(text: &str) -> Vec<Part<'_>> {
     parts
 }
 
-/// A Sigma rule or filter. The keys are those of the Sigma specification 2.1 and `watch`.
+impl Part<'_> {
+    /// Whether the document is a correlation.
+    pub(super) fn is_correlation(&self) -> bool {
+        self.text.lines().any(|line| line.starts_with("correlation:"))
+    }
+
+    /// Whether it is a rule that is only counted: it has no level, and answers no question.
+    pub(super) fn is_only_counted(&self) -> bool {
+        let keys = ["filter:", "level:", "question:"];
+        !self.text.lines().any(|line| keys.iter().any(|key| line.trim_start().starts_with(key)))
+    }
+}
+
+/// A Sigma rule, filter or correlation. The keys are those of the Sigma specification 2.1 and `watch`, of which each has its
+/// own form.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Document {
+#[serde(deny_unknown_fields, bound = "W: serde::de::DeserializeOwned")]
+pub(super) struct Document<W> {
     pub(super) title: Spanned<String>,
     #[serde(default)]
     pub(super) id: Option<Spanned<String>>,
@@ -55,14 +70,18 @@ pub(super) struct Document {
     #[serde(default)]
     pub(super) filter: Option<Spanned<Value>>,
     #[serde(default)]
-    pub(super) correlation: Option<Spanned<Value>>,
+    pub(super) correlation: Option<Spanned<CorrelationSection>>,
+    /// Whether the rules that a correlation counts alert by themselves as well
     #[serde(default)]
-    pub(super) watch: Option<Spanned<WatchAttribute>>,
+    pub(super) generate: Option<Spanned<bool>>,
+    #[serde(default)]
+    pub(super) watch: Option<Spanned<W>>,
     #[serde(default, rename = "sigma-version")]
     pub(super) sigma_version: Option<Value>,
+    /// What correlations call it
+    #[serde(default)]
+    pub(super) name: Option<Spanned<String>>,
     /// What has no bearing on matching.
-    #[serde(default, rename = "name")]
-    _name: Option<Value>,
     #[serde(default, rename = "related")]
     _related: Option<Value>,
     #[serde(default, rename = "tags")]
@@ -111,24 +130,52 @@ pub(super) struct LogSource {
 /// The product in every `logsource`; its services are those of [`Service`].
 pub(super) const PRODUCT: &str = "immuta";
 
-impl Document {
+impl<W: serde::de::DeserializeOwned> Document<W> {
     /// Reads one document, reporting what is wrong with its form.
     pub(super) fn read(part: Part<'_>, report: &mut Reporter<'_>) -> Option<Self> {
-        let document: Self = match serde_saphyr::from_str(part.text) {
-            Ok(document) => document,
+        match serde_saphyr::from_str(part.text) {
+            Ok(document) => Some(document),
             Err(error) => {
                 let line = error.location().map_or(1, |location| location.line());
                 report.at(line, without_location(&error));
-                return None;
+                None
             }
-        };
-        if let Some(correlation) = &document.correlation {
-            report.at(
-                correlation.referenced.line(),
-                "correlation rules are not supported by this release; write a rule about single events",
-            );
         }
-        Some(document)
+    }
+
+    /// Its id, or an error.
+    pub(super) fn checked_id(&self, report: &mut Reporter<'_>) -> String {
+        let id = self.id.as_ref().map(|id| id.value.clone()).unwrap_or_default();
+        if id.parse::<RuleId>().is_err() {
+            let line = self.id.as_ref().map_or(1, |id| id.referenced.line());
+            report.at(line, "a rule needs an id: a UUID such as `uuidgen` prints, lower case");
+        }
+        id
+    }
+
+    /// The line of its id.
+    pub(super) fn id_line(&self) -> u64 {
+        self.id.as_ref().map_or(1, |id| id.referenced.line())
+    }
+
+    /// Reports a status that no rule of a pack has, and a version of Sigma.
+    pub(super) fn check_status(&self, report: &mut Reporter<'_>) {
+        if matches!(self.status, None | Some(Status::Deprecated | Status::Unsupported)) {
+            let message =
+                "the status is stable, test or experimental; take a rule that is none of these out of the pack";
+            report.near("status:", "title:", message);
+        }
+        if let Some(version) = &self.sigma_version {
+            report.near("sigma-version", "title:", format!("sigma-version {version} is not supported; leave it out"));
+        }
+    }
+
+    /// Reports a name that is not that of the file: correlations, people and other tools shall use one.
+    pub(super) fn check_name(&self, file: &str, report: &mut Reporter<'_>) {
+        let stem = stem(file);
+        if let Some(name) = self.name.as_ref().filter(|name| name.value != stem) {
+            report.at(name.referenced.line(), format!("the name is that of the file: {stem}"));
+        }
     }
 
     /// The service that the document is about. Reports a log source that no event comes from.
@@ -146,6 +193,11 @@ impl Document {
         }
         service
     }
+}
+
+/// The file's name without folder and ending.
+pub(super) fn stem(file: &str) -> &str {
+    file.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map_or("", |(stem, _)| stem)
 }
 
 /// The reader's message without its own way of saying where.

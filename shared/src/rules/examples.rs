@@ -139,7 +139,8 @@ impl Pack {
             self.matches(&event).into_iter().partition(|matched| matched.rule.id == rule.id);
         let matched = matched.first();
         if let Some(matched) = matched.filter(|_| example.is_positive()) {
-            result.also = others.iter().map(|other| other.rule.name.clone()).collect();
+            let is_alert = |other: &&Match<'_>| rule.alerts() && other.rule.alerts();
+            result.also = others.iter().filter(is_alert).map(|other| other.rule.name.clone()).collect();
             for (raise, reached) in rule.raises().zip(reached) {
                 *reached |= matched.outcome.raised.iter().any(|raised| std::ptr::eq(*raised, raise));
             }

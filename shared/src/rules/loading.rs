@@ -6,16 +6,17 @@ use rsigma_eval::compile_rule;
 use rsigma_parser::{FilterRuleTarget, SigmaCollection, SigmaRule, parse_sigma_yaml};
 use serde_json::{Value, json};
 
+use super::correlation::{CorrelationWatch, CountedWatch, NO_LEVEL, PendingCorrelation, Role};
 use super::detections::{collect_fields, collect_words, kind_last, only_asks_for_true};
-use super::document::{Document, PRODUCT, Part, Status};
+use super::document::{Document, PRODUCT, Part, Status, stem};
 use super::error::{Reporter, RuleError};
 use super::examples::Example;
 use super::folder::PackFile;
 use super::lists::{self, ListUses, Lists};
 use super::pack::{CompiledRaise, Filter, Rule};
-use super::settings::{Raise, RaiseAttribute};
+use super::settings::{ExamplesAttribute, Raise, RaiseAttribute, WatchAttribute, Window};
 use super::strictness;
-use super::vocabulary::{Level, Route};
+use super::vocabulary::{Level, Question, Route};
 use crate::circumstances::{Circumstance, ManualLists};
 use crate::event::Service;
 
@@ -27,36 +28,48 @@ pub(super) struct Loading<'l> {
     pub(super) sigma: SigmaCollection,
     /// What is known of each filter beside its conditions, in the order in which the engine counts them
     pub(super) filters: Vec<Filter>,
+    /// Correlations, whose rules may stand in files that have yet to be read
+    pub(super) correlations: Vec<PendingCorrelation>,
     pub(super) errors: Vec<RuleError>,
 }
 
 impl<'l> Loading<'l> {
     pub(super) fn with(lists: &'l Lists) -> Self {
-        let (rules, filters, errors) = (Vec::new(), Vec::new(), Vec::new());
-        Self { lists, rules, sigma: SigmaCollection::new(), filters, errors }
+        let (rules, filters, correlations, errors) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { lists, rules, sigma: SigmaCollection::new(), filters, correlations, errors }
     }
 
     /// Takes one document in.
     pub(super) fn document(&mut self, file: &PackFile, part: Part<'_>) {
         let mut report = Reporter::new(&file.path, part.first_line, part.text);
-        if let Some(document) = Document::read(part, &mut report)
-            && report.is_clean()
-        {
+        if part.is_correlation() {
+            if let Some(document) = Document::<CorrelationWatch>::read(part, &mut report) {
+                let pending = PendingCorrelation::read(file, document, part, &mut report);
+                self.correlations.extend(pending.filter(|_| report.is_clean()));
+            }
+        } else if part.is_only_counted() {
+            if let Some(document) = Document::<CountedWatch>::read(part, &mut report) {
+                self.counted_rule(file, &document, part, &mut report);
+            }
+        } else if let Some(document) = Document::<WatchAttribute>::read(part, &mut report) {
             if document.filter.is_some() {
                 self.filter(file, &document, part, &mut report);
             } else {
-                self.rule(file, &document, part, &mut report);
+                self.alerting_rule(file, &document, part, &mut report);
             }
         }
         self.errors.extend(report.into_errors());
     }
 
-    fn rule(&mut self, file: &PackFile, document: &Document, part: Part<'_>, report: &mut Reporter<'_>) {
-        let Some(service) = document.checked_service(report) else { return };
-        let Some(detection) = &document.detection else {
-            return report.at(1, "there is no detection");
-        };
-        let detection_line = detection.referenced.line();
+    /// A rule whose matches become alerts.
+    fn alerting_rule(
+        &mut self,
+        file: &PackFile,
+        document: &Document<WatchAttribute>,
+        part: Part<'_>,
+        report: &mut Reporter<'_>,
+    ) {
+        let Some((mut rule, service)) = self.rule(file, document, part, report) else { return };
         let Some(watch) = &document.watch else {
             return report.at(
                 1,
@@ -65,71 +78,111 @@ impl<'l> Loading<'l> {
         };
         let watch = &watch.value;
         watch.check_texts(report);
+        check_examples(&watch.examples, report);
         let window = watch.checked_window(report);
-        let alert_key = watch.checked_alert_key(report);
-        let id = document.id.as_ref().map(|id| id.value.clone()).unwrap_or_default();
-        if !is_uuid(&id) {
-            let line = document.id.as_ref().map_or(1, |id| id.referenced.line());
-            report.at(line, "a rule needs an id: a UUID such as `uuidgen` prints, lower case");
-        }
-        if matches!(document.status, None | Some(Status::Deprecated | Status::Unsupported)) {
-            let message =
-                "the status is stable, test or experimental; take a rule that is none of these out of the pack";
-            report.near("status:", "title:", message);
-        }
+        rule.alert_key = watch.checked_alert_key(report);
         let Some(level) = &document.level else {
             return report.at(1, "there is no level; it is informational, low, medium, high or critical");
         };
-        if let Some(version) = &document.sigma_version {
-            report.near("sigma-version", "title:", format!("sigma-version {version} is not supported; leave it out"));
-        }
-        let Some((mut sigma, uses)) = self.checked(&detection.value, service, detection_line, report) else { return };
-        kind_last(&mut sigma.detection);
-        (sigma.title, sigma.id) = (document.title.value.clone(), Some(id.clone()));
-        let raises: Vec<CompiledRaise> = {
+        (rule.level, rule.route, rule.question) = (level.value, watch.route, watch.question);
+        rule.raises = {
             let base = (level.value, watch.route);
             watch.raise.iter().filter_map(|entry| self.raise(entry, base, service, report)).collect()
         };
         let (Some(window), true) = (window, report.is_clean()) else { return };
+        rule.window = window;
+        rule.fields.extend(rule.raises.iter().flat_map(|raise| raise.fields.clone()));
+        rule.fields.sort();
+        rule.fields.dedup();
+        rule.runbook.clone_from(&watch.runbook);
+        rule.controls.clone_from(&watch.controls);
+        rule.examples = Example::all(&watch.examples.value, part.first_line);
+        self.rules.push(rule);
+    }
+
+    /// A rule that correlations count, and that nobody is told of.
+    fn counted_rule(
+        &mut self,
+        file: &PackFile,
+        document: &Document<CountedWatch>,
+        part: Part<'_>,
+        report: &mut Reporter<'_>,
+    ) {
+        let Some((mut rule, _)) = self.rule(file, document, part, report) else { return };
+        let Some(watch) = &document.watch else {
+            let message = "there is no level and no `watch:` attribute. A rule that alerts has both; one that correlations \
+                           count has `watch:` with examples, and no level";
+            return report.at(1, message);
+        };
+        check_examples(&watch.value.examples, report);
+        rule.role = Role::Counted;
+        rule.examples = Example::all(&watch.value.examples.value, part.first_line);
+        if report.is_clean() {
+            self.rules.push(rule);
+        }
+    }
+
+    /// What every rule has that matches events; its Sigma form is taken in.
+    fn rule<W: serde::de::DeserializeOwned>(
+        &mut self,
+        file: &PackFile,
+        document: &Document<W>,
+        part: Part<'_>,
+        report: &mut Reporter<'_>,
+    ) -> Option<(Rule, Service)> {
+        let service = document.checked_service(report)?;
+        let Some(detection) = &document.detection else {
+            report.at(1, "there is no detection");
+            return None;
+        };
+        let detection_line = detection.referenced.line();
+        let id = document.checked_id(report);
+        document.check_status(report);
+        document.check_name(&file.path, report);
+        if let Some(generate) = &document.generate {
+            report.at(generate.referenced.line(), "generate is for correlations; a rule by itself always alerts");
+        }
+        let (mut sigma, lists) = self.checked(&detection.value, service, detection_line, report)?;
+        kind_last(&mut sigma.detection);
+        (sigma.title, sigma.id) = (document.title.value.clone(), Some(id.clone()));
         let mut fields = Vec::new();
         let mut kinds = Vec::new();
         collect_fields(&sigma.detection, &mut fields, &mut kinds);
         // Kinds are compared without regard to case; reports use the spelling of Immuta's documentation.
         let kinds = kinds.iter().map(|kind| service.spelled(kind).to_owned()).collect();
         refuse_manual(&fields, detection_line, report);
-        if !report.is_clean() {
-            return;
-        }
-        fields.extend(raises.iter().flat_map(|raise| raise.fields.clone()));
         fields.sort();
         fields.dedup();
         let words = collect_words(&sigma.detection);
-        let name = file.path.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map_or("", |(stem, _)| stem);
-        let examples = Example::all(&watch.examples.value, part.first_line);
-        self.sigma.rules.push(sigma);
-        self.rules.push(Rule {
+        let rule = Rule {
             id,
             service,
-            name: name.to_owned(),
+            name: stem(&file.path).to_owned(),
             file: file.path.clone(),
             title: document.title.value.clone(),
             description: document.description.clone().unwrap_or_default().trim().to_owned(),
-            level: level.value,
-            route: watch.route,
-            question: watch.question,
-            alert_key,
-            window,
-            runbook: watch.runbook.clone(),
+            role: Role::Alerts,
+            level: NO_LEVEL,
+            route: Route::Dashboard,
+            question: Question::Entitlements,
+            alert_key: Vec::new(),
+            window: Window::DAY,
+            runbook: Vec::new(),
             falsepositives: document.falsepositives.clone(),
-            controls: watch.controls.clone(),
+            controls: Vec::new(),
             fields,
             kinds,
-            lists: uses,
+            kept_fields: Vec::new(),
+            lists,
             words,
-            raises,
-            examples,
-            id_line: part.first_line + document.id.as_ref().map_or(1, |id| id.referenced.line()) - 1,
-        });
+            raises: Vec::new(),
+            examples: Vec::new(),
+            id_line: part.first_line + document.id_line() - 1,
+        };
+        if report.is_clean() {
+            self.sigma.rules.push(sigma);
+        }
+        Some((rule, service))
     }
 
     fn raise(
@@ -210,7 +263,13 @@ impl<'l> Loading<'l> {
         }
     }
 
-    fn filter(&mut self, file: &PackFile, document: &Document, part: Part<'_>, report: &mut Reporter<'_>) {
+    fn filter(
+        &mut self,
+        file: &PackFile,
+        document: &Document<WatchAttribute>,
+        part: Part<'_>,
+        report: &mut Reporter<'_>,
+    ) {
         let Some(service) = document.checked_service(report) else { return };
         let Some(filter) = &document.filter else { return };
         let line = filter.referenced.line();
@@ -299,6 +358,16 @@ fn refuse_manual(fields: &[String], line: u64, report: &mut Reporter<'_>) {
     }
 }
 
+/// Reports a rule without an example of either kind.
+fn check_examples(examples: &serde_saphyr::Spanned<ExamplesAttribute>, report: &mut Reporter<'_>) {
+    if examples.value.positive.is_empty() || examples.value.negative.is_empty() {
+        report.at(
+            examples.referenced.line(),
+            "a rule needs at least one positive and one negative example; a near miss makes the best negative one",
+        );
+    }
+}
+
 /// The selections and the condition of a filter.
 fn without_rules(filter: &Value) -> Value {
     let mut detection = filter.clone();
@@ -341,13 +410,4 @@ fn parse_one(text: &str, line: u64, report: &mut Reporter<'_>) -> Option<SigmaRu
 /// The first text between single quotes: the token that a message is about.
 fn quoted(message: &str) -> &str {
     message.split('\'').nth(1).unwrap_or_default()
-}
-
-fn is_uuid(text: &str) -> bool {
-    let groups: Vec<&str> = text.split('-').collect();
-    let lengths = [8, 4, 4, 4, 12];
-    groups.len() == lengths.len()
-        && groups.iter().zip(lengths).all(|(group, length)| {
-            group.len() == length && group.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-        })
 }

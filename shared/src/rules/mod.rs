@@ -4,6 +4,7 @@
 //! is not supported, a list that does not exist, a derived field that is not known are errors with file and line,
 //! never skipped, for a rule that silently never matches is worse than none.
 
+mod correlation;
 mod detections;
 mod document;
 mod error;
@@ -14,11 +15,16 @@ mod lists;
 mod loading;
 mod matching;
 mod pack;
+mod rule_id;
 mod settings;
 mod sigma_event;
 mod strictness;
 mod vocabulary;
 
+pub use correlation::{
+    Aggregate, Correlation, CountedRule, Expression, GroupField, Look, Operator, Predicates, Role, Test,
+    TimelineExample, in_units,
+};
 pub use error::{RuleError, RuleErrors};
 pub use examples::{ExampleKind, ExampleResult};
 pub use explain::{Comparison, Condition, Explanation, RaiseExplanation, Step, Trace};
@@ -26,5 +32,6 @@ pub use folder::{PackFile, read_folder};
 pub use lists::List;
 pub use matching::{IfApproved, Match, Outcome};
 pub use pack::{Pack, Rule};
+pub use rule_id::{NotARuleId, RuleId};
 pub use settings::{KeyField, Raise, Window};
 pub use vocabulary::{Level, Question, Route};

@@ -6,9 +6,10 @@ use std::path::Path;
 use rsigma_eval::Engine;
 use sha2::{Digest, Sha256};
 
+use super::correlation::{Correlation, Role, TimelineExample};
 use super::document::parts;
 use super::error::{RuleError, RuleErrors};
-use super::examples::Example;
+use super::examples::{Example, ExampleKind};
 use super::folder::{LISTS, PackFile, read_folder};
 use super::lists::{self, List, ListUses, Lists};
 use super::loading::Loading;
@@ -34,13 +35,15 @@ pub struct Rule {
     pub title: String,
     /// What it means, in a few sentences.
     pub description: String,
+    /// What it is for.
+    pub role: Role,
     /// The level, before anything raises it.
     pub level: Level,
     /// The route, before anything raises it.
     pub route: Route,
     /// The governance question it answers.
     pub question: Question,
-    /// What makes two matches part of one alert.
+    /// What makes two matches part of one alert; empty where it makes none, and for a correlation, which groups instead.
     pub alert_key: Vec<KeyField>,
     /// How long an alert collects matches.
     pub window: Window,
@@ -54,6 +57,8 @@ pub struct Rule {
     pub fields: Vec<String>,
     /// The kinds it is about, if it names them; empty if it may be about any.
     pub kinds: Vec<String>,
+    /// The fields that correlations ask of its matches; empty if none counts it.
+    pub kept_fields: Vec<KeyField>,
     pub(super) lists: ListUses,
     /// What it compares with, as the file spells it
     pub(super) words: Vec<String>,
@@ -69,9 +74,11 @@ impl Rule {
         self.raises.iter().map(|compiled| &compiled.raise)
     }
 
-    /// The names of its examples that it must match.
+    /// The names of its examples that it must match, or find something in.
     pub fn positive_examples(&self) -> impl Iterator<Item = &str> {
-        self.examples.iter().filter(|example| example.is_positive()).map(Example::name)
+        let single = self.examples.iter().filter(|example| example.is_positive()).map(Example::name);
+        let lines = self.time_lines().iter().filter(|line| line.kind == ExampleKind::Positive);
+        single.chain(lines.map(|line| line.name.as_str()))
     }
 
     /// The record of an example, as one JSON text.
@@ -83,6 +90,27 @@ impl Rule {
     /// The names of all its examples.
     pub fn example_names(&self) -> impl Iterator<Item = &str> {
         self.examples.iter().map(Example::name)
+    }
+
+    /// What it counts, if it is a correlation.
+    #[must_use]
+    pub fn correlation(&self) -> Option<&Correlation> {
+        match &self.role {
+            Role::Correlates(correlation) => Some(correlation),
+            Role::Alerts | Role::Counted => None,
+        }
+    }
+
+    /// The time lines that are its examples, if it is a correlation.
+    #[must_use]
+    pub fn time_lines(&self) -> &[TimelineExample] {
+        self.correlation().map_or(&[], |correlation| &correlation.examples)
+    }
+
+    /// Whether its matches become alerts.
+    #[must_use]
+    pub fn alerts(&self) -> bool {
+        matches!(self.role, Role::Alerts)
     }
 
     /// Whether anything raises it that asks whether a change was done by hand.
@@ -162,6 +190,7 @@ impl Pack {
                 loading.document(file, part);
             }
         }
+        loading.resolve_correlations();
         loading.check_ids();
         loading.check_filters();
         let Loading { rules, filters, sigma, mut errors, .. } = loading;
@@ -191,10 +220,15 @@ impl Pack {
         &self.hash
     }
 
-    /// The rules, in the order of their files.
+    /// The rules, in the order of their files, and behind them the correlations.
     #[must_use]
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// The correlations, each with what it counts.
+    pub fn correlations(&self) -> impl Iterator<Item = (&Rule, &Correlation)> {
+        self.rules.iter().filter_map(|rule| Some((rule, rule.correlation()?)))
     }
 
     /// The names of the lists that something in the pack refers to.

@@ -87,6 +87,9 @@ const FIRST_MONDAY: i64 = 96;
 const LONGEST: u32 = 31 * HOURS_PER_DAY;
 
 impl Window {
+    /// A day.
+    pub const DAY: Self = Self { hours: HOURS_PER_DAY };
+
     /// Reads `6h` or `1d`: hours that divide a day, or whole days up to 31.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -104,6 +107,12 @@ impl Window {
     #[must_use]
     pub fn hours(self) -> u32 {
         self.hours
+    }
+
+    /// The length.
+    #[must_use]
+    pub fn length(self) -> chrono::TimeDelta {
+        chrono::TimeDelta::hours(self.hours.into())
     }
 
     /// The beginning of the window that a time lies in. Events without a readable time share the first window of all.
@@ -168,15 +177,7 @@ impl KeyField {
 impl WatchAttribute {
     /// The window, or an error.
     pub(super) fn checked_window(&self, report: &mut Reporter<'_>) -> Option<Window> {
-        let window = Window::parse(&self.window.value);
-        if window.is_none() {
-            let message = format!(
-                "{:?} is no window; write hours that divide a day (1h, 2h, 3h, 4h, 6h, 8h, 12h) or days up to 31 (1d, 7d)",
-                self.window.value
-            );
-            report.at(self.window.referenced.line(), message);
-        }
-        window
+        checked_window(&self.window, report)
     }
 
     /// The alert key, or errors. A key of which every field can be missing would merge what has nothing in common.
@@ -215,20 +216,25 @@ impl WatchAttribute {
     /// Reports what a rule must have and this one has not.
     pub(super) fn check_texts(&self, report: &mut Reporter<'_>) {
         if self.runbook.is_empty() {
-            report.near(
-                "runbook:",
-                "watch:",
-                "the runbook is empty; write two or three steps that a person can carry out",
-            );
-        }
-        let examples = &self.examples.value;
-        if examples.positive.is_empty() || examples.negative.is_empty() {
-            report.at(
-                self.examples.referenced.line(),
-                "a rule needs at least one positive and one negative example; a near miss makes the best negative one",
-            );
+            report.near("runbook:", "watch:", EMPTY_RUNBOOK);
         }
     }
+}
+
+/// The message about a runbook with no steps.
+pub(super) const EMPTY_RUNBOOK: &str = "the runbook is empty; write two or three steps that a person can carry out";
+
+/// A window as it stands in the file, or an error.
+pub(super) fn checked_window(window: &Spanned<String>, report: &mut Reporter<'_>) -> Option<Window> {
+    let checked = Window::parse(&window.value);
+    if checked.is_none() {
+        let message = format!(
+            "{:?} is no window; write hours that divide a day (1h, 2h, 3h, 4h, 6h, 8h, 12h) or days up to 31 (1d, 7d)",
+            window.value
+        );
+        report.at(window.referenced.line(), message);
+    }
+    checked
 }
 
 /// The message about a derived field that does not exist.

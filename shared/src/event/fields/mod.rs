@@ -59,13 +59,22 @@ pub enum Field {
     Myself,
     /// Tags that a column or data source carries already, as dotted paths
     CarriedTag,
+    /// The user or group that it was done to, by its id
+    SubjectId,
+    /// Data sources, by their ids
+    ObjectId,
+    /// Every id of who did it
+    ActorId,
 }
 
 /// The number of derived fields.
-const COUNT: usize = Field::CarriedTag as usize + 1;
+const COUNT: usize = Field::ActorId as usize + 1;
 
 /// Under which members an object says its name, in order.
 const NAMES: &[&str] = &["name", "tagName", "displayName", "id"];
+
+/// The same where events of different kinds are to be brought together: names differ from one kind to the next, and change.
+const IDS: &[&str] = &["id", "name", "displayName"];
 
 impl Field {
     /// Every derived field.
@@ -109,7 +118,13 @@ impl Field {
 
     /// Nine records in ten are queries, and of the fields that only changes have they say nothing but by accident.
     fn is_looked_for_in_queries(self) -> bool {
-        self.is_expected_of(super::kind::QUERY) || matches!(self, Field::Tag | Field::Purpose | Field::ImpersonatedBy)
+        self.is_expected_of(super::kind::QUERY)
+            || matches!(self, Field::Tag | Field::Purpose | Field::ImpersonatedBy | Field::ObjectId)
+    }
+
+    /// What stands for an object at the end of a path, in order.
+    fn members(self) -> &'static [&'static str] {
+        if matches!(self, Field::SubjectId | Field::ObjectId) { IDS } else { NAMES }
     }
 
     /// The candidate places in their order, in words.
@@ -154,7 +169,7 @@ impl<'r> Fields<'r> {
                 let is_among = if subjects.iter().any(|subject| subject.is(&actor)) { "true" } else { "false" };
                 self.values.extend((!subjects.is_empty()).then_some(Cow::Borrowed(is_among)));
             } else {
-                source.collect(place, row.normalise, start, &mut self.values);
+                source.collect(place, row, start, &mut self.values);
             }
             each_once(&mut self.values, start);
             if self.values.len() == start {
@@ -197,9 +212,10 @@ struct Source<'r> {
 
 impl<'r> Source<'r> {
     /// Adds what a place holds to the values of the field that begin at `start`.
-    fn collect(&self, place: &Place, normalise: fn(&str) -> Cow<'_, str>, start: usize, into: &mut Vec<Cow<'r, str>>) {
+    fn collect(&self, place: &Place, row: &Candidates, start: usize, into: &mut Vec<Cow<'r, str>>) {
+        let (normalise, members) = (row.normalise, row.field.members());
         let mut take = |value: Json<'r>| {
-            if let Some(name) = name_of(value) {
+            if let Some(name) = name_of(value, members) {
                 push(name, normalise, start, into);
             }
         };
@@ -247,11 +263,11 @@ pub(super) fn resources<'r>(record: Json<'r>, list: &str, types: &[&str], take: 
     });
 }
 
-/// A string or number as it is; an object by its name.
-fn name_of(value: Json<'_>) -> Option<Cow<'_, str>> {
+/// A string or number as it is; an object by the first of these members.
+fn name_of<'r>(value: Json<'r>, members: &[&str]) -> Option<Cow<'r, str>> {
     match value.view() {
         View::Object(_) => {
-            NAMES.iter().filter_map(|name| value.get(name)?.as_text()).find(|text| !text.trim().is_empty())
+            members.iter().filter_map(|name| value.get(name)?.as_text()).find(|text| !text.trim().is_empty())
         }
         View::Bool(_) => None,
         _ => value.as_text(),
@@ -372,6 +388,20 @@ mod tests {
         let line = r#"{"auditPayload":{"type":"QueryAuditPayload","securityProfile":{"sensitivity":{"score":"INDETERMINATE"}},
             "objectsAccessed":[{"name":"a","columns":[{"securityProfile":{"sensitivity":{"score":"HIGHLY_SENSITIVE"}}}]}]}}"#;
         assert_eq!(values(Field::Sensitivity, line), ["HIGHLY_SENSITIVE"]);
+    }
+
+    #[test]
+    fn ids_bring_events_of_different_kinds_together() {
+        let query = r#"{"targets":[{"type":"DATASOURCE","id":"9","name":"Pay"}],"auditPayload":{"type":"QueryAuditPayload",
+            "objectsAccessed":[{"name":"hr.pay","datasourceId":640},{"name":"hr.staff","datasourceId":"641"}]}}"#;
+        assert_eq!(values(Field::ObjectId, query), ["640", "641"]);
+        let tag = r#"{"targets":[{"type":"DATASOURCE","id":640,"name":"Pay"}],"auditPayload":{"type":"TagAppliedAuditPayload"}}"#;
+        assert_eq!(values(Field::ObjectId, tag), ["640"]);
+        let grant = r#"{"targets":[{"type":"USER","id":"ann@x.org","name":"Ann"}],"auditPayload":{"type":"PermissionAppliedAuditPayload"}}"#;
+        assert_eq!(values(Field::SubjectId, grant), ["ann@x.org"]);
+        assert_eq!(values(Field::Subject, grant), ["Ann"]);
+        let without = r#"{"auditPayload":{"type":"QueryAuditPayload","objectsAccessed":[{"name":"hr.pay"}]}}"#;
+        assert_eq!(values(Field::ObjectId, without), ["hr.pay"]);
     }
 
     #[test]

@@ -199,6 +199,7 @@ impl Notice {
             candidates: vec![candidate],
             surplus: Vec::new(),
             late: Vec::new(),
+            withdrawn: Vec::new(),
             closing: None,
         };
         let entry = names::outbox_notice(&id);

@@ -1,0 +1,45 @@
+//! The task `close-day`: what did not happen, once the log is known to be whole.
+
+use std::collections::BTreeSet;
+
+use chrono::Utc;
+use immuta_watch::event::time;
+use immuta_watch::function::telemetry::Severity;
+use immuta_watch::function::{InForce, Invocation, tallied};
+use immuta_watch::lake::{Taken, move_watermark};
+use serde_json::json;
+
+use crate::task::{Came, Sweeper};
+
+impl Sweeper {
+    /// Sees up to when the log is whole, correlates what is left, and judges what can be judged by then.
+    pub(crate) async fn close_day(&self, in_force: &InForce, invocation: &Invocation) -> Came {
+        let lateness = in_force.configuration.correlations.lateness.delta();
+        let complete = match move_watermark(&self.desk.store, lateness, Utc::now()).await {
+            Ok(complete) => complete,
+            Err(error) => return Came::failed(invocation, error.to_string()),
+        };
+        let correlated = self.desk.correlate(in_force, Taken::All, invocation).await.unwrap_or_default();
+        let closed = match complete {
+            Some(complete) => self.desk.close(in_force, complete, invocation).await.unwrap_or_default(),
+            None => Default::default(),
+        };
+        // What was found is told at once; should that fail, it lies in the outbox, and is tried again each minute.
+        let delivered = self.desk.deliver_outbox(in_force, usize::MAX, &BTreeSet::new(), invocation).await;
+        let tally = delivered.map(|delivered| delivered.tally).unwrap_or_default();
+        let complete = complete.map(time::text);
+        let line = tallied(invocation.line(Severity::Info, "Day closed."), tally);
+        let line = match &complete {
+            Some(complete) => line.with("complete_until", complete.clone()),
+            None => line,
+        };
+        let answer = json!({
+            "complete_until": complete,
+            "windows": correlated.windows + closed.windows,
+            "alerts": correlated.alerts + closed.alerts,
+            "withdrawn": correlated.withdrawn + closed.withdrawn,
+            "left": correlated.left + closed.left,
+        });
+        Came { line, answer: Ok(answer) }
+    }
+}

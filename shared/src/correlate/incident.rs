@@ -1,0 +1,51 @@
+//! Incidents: that what a correlation asks for came about, in one group and one alert window.
+
+use chrono::{DateTime, Utc};
+
+use super::time_line::Moment;
+
+/// A stretch of time, its ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stretch {
+    /// The first event
+    pub from: DateTime<Utc>,
+    /// The last event
+    pub to: DateTime<Utc>,
+}
+
+/// What came about in one group and one alert window.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Incident {
+    /// When the alert window begins
+    pub window_start: DateTime<Utc>,
+    /// What its events have in common: names with values
+    pub group: Vec<(String, String)>,
+    /// The stretches of time in which it held, apart from each other and in order
+    pub stretches: Vec<Stretch>,
+    /// How many events there are in them
+    pub events: u64,
+    /// The highest value that what is counted came to
+    pub value: f64,
+    /// The events worth showing
+    pub moments: Vec<Moment>,
+}
+
+impl Incident {
+    /// Whether an event of this time belongs to it.
+    #[must_use]
+    pub fn spans(&self, time: DateTime<Utc>) -> bool {
+        self.stretches.iter().any(|stretch| (stretch.from..=stretch.to).contains(&time))
+    }
+
+    /// Its first event's time.
+    #[must_use]
+    pub fn first(&self) -> Option<DateTime<Utc>> {
+        self.stretches.first().map(|stretch| stretch.from)
+    }
+
+    /// Its last event's time.
+    #[must_use]
+    pub fn last(&self) -> Option<DateTime<Utc>> {
+        self.stretches.last().map(|stretch| stretch.to)
+    }
+}

@@ -1,0 +1,103 @@
+//! Signals, read back from the lake.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{Int64Type, TimestampMicrosecondType};
+use chrono::{DateTime, NaiveDate};
+
+use super::alerts::ReadError;
+use super::at_once::{SMALL_FILES, at_once};
+use super::columns::{column, each_batch};
+use super::manifest::Manifest;
+use super::names;
+use super::store::{Entry, Store, StoreError};
+use crate::correlate::Signal;
+
+const COLUMNS: [&str; 4] = ["event_key", "event_time", "line", "fields"];
+
+/// What manifests say of the files of signals, each read once.
+///
+/// It must not be older than the version of a result that is written by it: then whoever wrote that may have seen more.
+#[derive(Default)]
+pub(super) struct Sources {
+    /// By the stem of their files: the export's address, and the files that count
+    known: BTreeMap<String, Option<(Arc<str>, BTreeSet<String>)>>,
+}
+
+impl Sources {
+    /// The signals of some rules on a date, of every export that is committed.
+    pub(super) async fn signals(
+        &mut self,
+        store: &impl Store,
+        rules: &BTreeSet<String>,
+        date: NaiveDate,
+    ) -> Result<Vec<Signal>, ReadError> {
+        let mut entries: Vec<(&String, Entry)> = Vec::new();
+        for rule in rules {
+            let found = store.list(&names::signals_of(rule, date)).await?;
+            entries.extend(found.into_iter().map(|entry| (rule, entry)));
+        }
+        let unknown: BTreeSet<String> = entries
+            .iter()
+            .filter_map(|(_, entry)| names::source_of(&entry.name))
+            .filter(|source| !self.known.contains_key(*source))
+            .map(str::to_owned)
+            .collect();
+        let reads = unknown.into_iter().map(|source| read_source(store, source));
+        at_once(SMALL_FILES, reads, |(source, known)| {
+            self.known.insert(source, known);
+        })
+        .await?;
+        let reads = entries.into_iter().filter_map(|(rule, entry)| {
+            let (export, files) = self.known.get(names::source_of(&entry.name)?)?.as_ref()?;
+            files.contains(&entry.name).then(|| read_file(store, rule, entry.name, Arc::clone(export)))
+        });
+        let mut signals = Vec::new();
+        at_once(SMALL_FILES, reads, |found: Vec<Signal>| signals.extend(found)).await?;
+        Ok(signals)
+    }
+}
+
+type Known = Option<(Arc<str>, BTreeSet<String>)>;
+
+async fn read_source(store: &impl Store, source: String) -> Result<(String, Known), StoreError> {
+    let Some(stored) = store.get(&names::manifest_named(&source)).await? else { return Ok((source, None)) };
+    // One that cannot be read names nothing; `verify` complains of it.
+    let Ok(manifest) = serde_json::from_slice::<Manifest>(&stored.content) else { return Ok((source, None)) };
+    let files = manifest.files.into_iter().map(|file| file.name).filter(|name| name.starts_with(names::SIGNALS));
+    Ok((source, Some((Arc::from(manifest.uri), files.collect()))))
+}
+
+async fn read_file(store: &impl Store, rule: &str, name: String, export: Arc<str>) -> Result<Vec<Signal>, ReadError> {
+    let damaged = |reason: String| ReadError::Damaged { name: name.clone(), line: 1, reason };
+    // Another attempt on its export has removed it, and has left word of that.
+    let Some(stored) = store.get(&name).await? else { return Ok(Vec::new()) };
+    let mut signals = Vec::new();
+    each_batch(&stored.content, &COLUMNS, &mut |batch| read_batch(batch, rule, &export, &mut signals))
+        .map_err(damaged)?;
+    Ok(signals)
+}
+
+fn read_batch(batch: &RecordBatch, rule: &str, export: &Arc<str>, into: &mut Vec<Signal>) -> Result<(), String> {
+    let text = |name: &'static str| {
+        column(batch, name)?.as_string_opt::<i32>().ok_or_else(|| format!("its column {name} holds no text"))
+    };
+    let (keys, fields) = (text("event_key")?, text("fields")?);
+    let lines = column(batch, "line")?.as_primitive_opt::<Int64Type>().ok_or("its column line holds no integers")?;
+    let times = column(batch, "event_time")?.as_primitive_opt::<TimestampMicrosecondType>();
+    let times = times.ok_or("its column event_time holds no times in microseconds")?;
+    for row in 0..batch.num_rows() {
+        into.push(Signal {
+            rule: rule.to_owned(),
+            time: DateTime::from_timestamp_micros(times.value(row)).ok_or("a time is out of range")?,
+            event: keys.value(row).parse().map_err(|_| "an event key is none".to_owned())?,
+            export: Arc::clone(export),
+            line: u64::try_from(lines.value(row)).unwrap_or(0),
+            fields: serde_json::from_str(fields.value(row)).map_err(|error| error.to_string())?,
+        });
+    }
+    Ok(())
+}
