@@ -1,17 +1,19 @@
 //! `explain`: one alert, or one notice of the watcher's own, from its id alone.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result, bail};
 use immuta_watch::alerts::{Alert, Example, Found};
 use immuta_watch::event::time;
 use immuta_watch::lake::read_alert;
-use immuta_watch::notify::{Message, read_notice};
+use immuta_watch::notify::{Delivery, Message, read_notice, withdrawn};
 use immuta_watch::rules::{Condition, Route, Rule};
 use serde_json::{Value, json};
 
 use super::alerts::as_json;
 use super::counterparts::{Counterpart, counterparts};
 use super::open_lake;
-use super::told::Told;
+use super::told::{Told, delivery_in_words};
 use crate::arguments::{ExplainAlert, PackOptions};
 use crate::exit::Exit;
 use crate::pack;
@@ -26,6 +28,10 @@ pub(crate) fn explain(arguments: &ExplainAlert) -> Result<Exit> {
     let Some(alert) = block_on(read_alert(&store, &arguments.id))?.context("the alert cannot be read")? else {
         if let Some(notice) = block_on(read_notice(&store, &arguments.id))?.context("the notice cannot be read")? {
             return explain_notice(arguments, &notice, &block_on(Told::of_notice(&store, &notice))??);
+        }
+        let gone = block_on(withdrawn(&store, &arguments.id))?.context("the delivery records cannot be read")?;
+        if !gone.is_empty() {
+            return explain_withdrawn(arguments, &gone);
         }
         bail!(
             "there is no alert {} in this lake; `{} alerts --lake {}` lists those there are",
@@ -59,6 +65,24 @@ pub(crate) fn explain(arguments: &ExplainAlert) -> Result<Exit> {
         print(&alert, rule)?;
         print_counterparts(&counterparts)?;
         print_told(&told)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// What people were told, and what events that came later have withdrawn.
+fn explain_withdrawn(arguments: &ExplainAlert, gone: &BTreeMap<String, Delivery>) -> Result<Exit> {
+    if arguments.json {
+        say!("{}", serde_json::to_string_pretty(&json!({ "id": arguments.id, "withdrawn": gone }))?)?;
+        return Ok(Exit::Done);
+    }
+    say!("{} {}", styled(BOLD, format!("Alert {}", arguments.id)), "was withdrawn: it no longer stands in the lake")?;
+    print_paragraph(
+        "A correlation had found it, and finds it no more: an event came into the log later, or an export was replaced. \
+         Nothing is left to do for it but what was done already.",
+    )?;
+    say!("\n{}", styled(BOLD, "Who was told"))?;
+    for (destination, delivery) in gone {
+        print_item(&format!("{}:", harmless(destination, 100)), &delivery_in_words(delivery))?;
     }
     Ok(Exit::Done)
 }

@@ -100,7 +100,7 @@ impl Told {
 const UNREADABLE: &str = "the delivery records cannot be read";
 
 /// Where a delivery stands.
-fn delivery_in_words(delivery: &Delivery) -> String {
+pub(super) fn delivery_in_words(delivery: &Delivery) -> String {
     let at = time::text(delivery.until.trunc_subsecs(0));
     let reason = delivery.reason.as_deref().unwrap_or("no reason is known");
     let attempts = match delivery.attempts {
@@ -108,7 +108,7 @@ fn delivery_in_words(delivery: &Delivery) -> String {
         attempts => format!(", at attempt {attempts}"),
     };
     let doubt = if delivery.in_doubt { "; it may have been told all the same" } else { "" };
-    match delivery.state {
+    let how = match delivery.state {
         State::Sent => format!("told at {at}{attempts}"),
         State::PossiblyRepeated => {
             format!("told at {at}{attempts}, possibly repeated: an attempt before may have reached it, too")
@@ -120,5 +120,9 @@ fn delivery_in_words(delivery: &Delivery) -> String {
         State::Rejected => format!("not told, and not tried again since {at}: {reason}{doubt}"),
         State::Pending => format!("not told yet{attempts}: {reason}; tried again after {at}{doubt}"),
         State::Leased => format!("being told; if that is not heard of by {at}, it is told again, marked"),
+    };
+    match delivery.withdrawn {
+        Some(at) => format!("{how}; withdrawn at {}, by events that came later", time::text(at.trunc_subsecs(0))),
+        None => how,
     }
 }

@@ -208,3 +208,6 @@ fn at_rank(sorted: &[f64], rank: f64) -> Option<f64> {
     let (low, high) = (*sorted.get(below)?, *sorted.get(above)?);
     Some(low + (high - low) * (place - place.floor()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -59,6 +59,23 @@ pub async fn deliveries_of(
     Ok(found)
 }
 
+/// How each destination was told of an alert that is no longer there, by its id alone.
+///
+/// # Errors
+/// Those of the store, and a record that is damaged.
+pub async fn withdrawn(store: &impl Store, alert: &AlertId) -> Result<BTreeMap<String, Delivery>, StoreError> {
+    let mut found = BTreeMap::new();
+    for entry in store.list(&names::deliveries_on(alert.date())).await? {
+        let (Some(destination), Some(mut book)) = (names::source_of(&entry.name), read_book(store, &entry.name).await?)
+        else {
+            continue;
+        };
+        let delivery = book.alerts.remove(alert).filter(|delivery| delivery.withdrawn.is_some());
+        found.extend(delivery.map(|delivery| (destination.to_owned(), delivery)));
+    }
+    Ok(found)
+}
+
 /// Every summary of old alerts that was found on `first` or later.
 ///
 /// # Errors

@@ -24,7 +24,7 @@ mod withdrawal;
 pub use announcement::{Announcement, Announcer, Candidate, Closing, Commit, Late, RuleWindow, Settled, Surplus};
 pub use book::{Beyond, Book, Claim, Delivery, Folded, Item, State};
 pub use deliver::{DeliverError, Failures, Office, Tally, written};
-pub use deliveries::{Summary, Telling, deliveries_of, is_in_the_outbox, summaries_since};
+pub use deliveries::{Summary, Telling, deliveries_of, is_in_the_outbox, summaries_since, withdrawn};
 pub use message::{Fact, Kind, Message, Place};
 pub use messenger::{Messenger, Sent};
 pub use notice::{Notice, read_notice};
