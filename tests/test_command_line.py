@@ -9,7 +9,7 @@ import pytest
 from binary import BINARY, DONE, FAILED, LOOK_NEEDED, WRONG_ARGUMENTS, immuta_watch
 from records import ndjson, record, webhook_deleted
 
-COMMANDS = ("run", "inspect", "alerts", "explain", "rules", "verify", "simulate")
+COMMANDS = ("run", "inspect", "alerts", "explain", "impact", "rules", "verify", "simulate")
 LEVELS = ["informational", "low", "medium", "high", "critical"]
 
 
@@ -32,6 +32,7 @@ def test_help_names_every_command_where_to_start_and_the_exit_codes():
         ("inspect", ["--rules", "--config", "--json", "<EXPORTS>..."]),
         ("alerts", ["--lake", "--level", "--question", "--rule", "--about", "--since", "--until", "--limit"]),
         ("explain", ["--lake", "--rules", "--json", "<ID>"]),
+        ("impact", ["--lake", "--span", "--from", "--to", "--limit", "--json", "[EVENT]"]),
         ("rules", ["check", "test", "explain"]),
         ("verify", ["--lake", "--exports", "--json"]),
         ("simulate", ["--out", "--seed", "--days", "--events-per-day", "--quiet-tenant"]),
@@ -55,6 +56,7 @@ def test_help_of_a_command_names_its_options(command, words):
         ["alerts", "--lake", "lake", "--level", "loud"],
         ["alerts", "--lake", "lake", "--since", "yesterday"],
         ["explain", "no-id", "--lake", "lake"],
+        ["impact", "an-event", "--lake", "lake", "--from", "2026-11-01"],
         ["simulate", "--out", "out", "--days", "many"],
     ],
     ids=" ".join,

@@ -3,6 +3,7 @@
 // The comments here are what --help prints, where marks of Markdown would stand as they are.
 #![allow(clippy::doc_markdown)]
 
+mod impact;
 mod webhooks;
 
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use immuta_watch::rules::{Level, Question};
 
 use crate::place::Place;
 
+pub(crate) use impact::ShowImpact;
 pub(crate) use webhooks::{
     Action, DEFAULT_KEY, DecideWebhooks, ImmutaOptions, ListWebhooks, MatchesOfWebhooks, PlanWebhooks,
     RegisterWebhooks, RemoveWebhooks, Replay, TargetOptions, Webhooks, WebhooksCommand,
@@ -44,6 +46,8 @@ pub(crate) enum Command {
     Alerts(ListAlerts),
     /// Explain one alert: what happened, each condition and why it held, what raised it, what to do
     Explain(ExplainAlert),
+    /// Compare access before and after a change of a policy, tag or attribute
+    Impact(ShowImpact),
     /// Check a pack of rules, run its examples, or explain why a rule matches an event or does not
     Rules(Rules),
     /// Check a pack and a configuration, and put them in force for the functions that watch a lake

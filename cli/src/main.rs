@@ -23,6 +23,7 @@ fn main() -> std::process::ExitCode {
         Command::Inspect(inspect) => commands::inspect::inspect(inspect),
         Command::Alerts(alerts) => commands::alerts::list(alerts),
         Command::Explain(explain) => commands::explain::explain(explain),
+        Command::Impact(impact) => commands::impact::impact(impact),
         Command::Rules(rules) => commands::rules::rules(rules),
         Command::Publish(publish) => commands::publish::publish(publish),
         Command::Backfill(backfill) => commands::backfill::backfill(backfill),

@@ -1,9 +1,13 @@
 //! The rule pack that ships, and everything that must not load.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "rule_loading/correlations.rs"]
+mod correlations;
+
 use std::path::Path;
 
 use immuta_watch::config::Configuration;
+use immuta_watch::correlate::run_examples;
 use immuta_watch::event::{Event, Record, Service};
 use immuta_watch::rules::{Level, Pack, PackFile, Route, RuleErrors};
 
@@ -102,7 +106,7 @@ fn the_pack_that_ships_loads_and_all_its_examples_hold() {
     let pack = Pack::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules"), &Configuration::default())
         .unwrap_or_else(|errors| panic!("{errors}"));
     assert!(pack.rules().len() >= 15);
-    let results = pack.run_examples();
+    let results = run_examples(&pack);
     let failures: Vec<_> = results.iter().filter(|result| result.failure.is_some()).collect();
     assert!(failures.is_empty(), "{failures:#?}");
     assert!(results.len() >= 2 * pack.rules().len());
@@ -417,20 +421,6 @@ fn a_word_means_the_same_wherever_it_stands() {
     assert!(matched(&pack, &record).is_some());
     let raised = RULE.replace("watch.permission|expand: '%high_risk%'", "auditPayload.permission: yes");
     assert_eq!(matched(&compile(&files(&raised)).unwrap(), &record), Some((Level::High, Route::Notification)));
-}
-
-#[test]
-fn a_correlation_is_refused_and_not_skipped() {
-    let correlation =
-        "title: Many\ncorrelation:\n  type: event_count\n  rules: [a]\n  timespan: 1h\n  condition: {gte: 3}\n";
-    let mut files = files(RULE);
-    files.push(PackFile { path: "many.yml".to_owned(), text: correlation.to_owned() });
-    assert!(compile(&files).unwrap_err().to_string().contains("correlation rules are not supported"));
-}
-
-/// The rule, about notifications of webhooks.
-fn about_webhooks() -> String {
-    RULE.replace("service: audit", "service: webhook").replace("PermissionApplied\n", "permissionsUpdated\n")
 }
 
 #[test]

@@ -260,7 +260,8 @@ fn print_events(alert: &Alert) -> Result<()> {
 /// What a correlation found: its events in order of time.
 fn print_time_line(alert: &Alert, found: &Found) -> Result<()> {
     say!("\n{}", styled(BOLD, "What is counted"))?;
-    print_paragraph(&format!("{}; here it came to {}.", found.counts, found.value))?;
+    let came_to = found.value.map_or_else(String::new, |value| format!("; here it came to {value}"));
+    print_paragraph(&format!("{}{came_to}.", found.counts))?;
     let shown = found.moments.len() as u64;
     let heading = if shown < found.events {
         format!("What happened: {shown} of {} events, the first and the last of them", number(found.events))

@@ -7,6 +7,8 @@ mod counterparts;
 pub(crate) mod doctor;
 mod doctor_report;
 pub(crate) mod explain;
+pub(crate) mod impact;
+mod impact_report;
 pub(crate) mod inspect;
 pub(crate) mod publish;
 mod publish_changes;

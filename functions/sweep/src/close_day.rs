@@ -6,7 +6,7 @@ use chrono::Utc;
 use immuta_watch::event::time;
 use immuta_watch::function::telemetry::Severity;
 use immuta_watch::function::{InForce, Invocation, tallied};
-use immuta_watch::lake::{Taken, move_watermark};
+use immuta_watch::lake::{CorrelatedTally, Taken, move_watermark};
 use serde_json::json;
 
 use crate::task::{Came, Sweeper};
@@ -22,7 +22,7 @@ impl Sweeper {
         let correlated = self.desk.correlate(in_force, Taken::All, invocation).await.unwrap_or_default();
         let closed = match complete {
             Some(complete) => self.desk.close(in_force, complete, invocation).await.unwrap_or_default(),
-            None => Default::default(),
+            None => CorrelatedTally::default(),
         };
         // What was found is told at once; should that fail, it lies in the outbox, and is tried again each minute.
         let delivered = self.desk.deliver_outbox(in_force, usize::MAX, &BTreeSet::new(), invocation).await;

@@ -96,8 +96,9 @@ pub struct Found {
     pub counts: String,
     /// How many events there are
     pub events: u64,
-    /// The highest value that what is counted came to
-    pub value: f64,
+    /// The highest value that what is counted came to, if it is a number that is counted
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub value: Option<f64>,
     /// From when on it could be known, where that is later than its last event: of something that did not happen
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub known_from: Option<DateTime<Utc>>,
@@ -240,7 +241,7 @@ impl Contribution {
             found: Some(Found {
                 counts: correlation.in_words(),
                 events: incident.events,
-                value: incident.value,
+                value: correlation.test.is_of_a_number().then_some(incident.value),
                 known_from: correlation
                     .known_after(lateness)
                     .and_then(|after| incident.last()?.checked_add_signed(after)),

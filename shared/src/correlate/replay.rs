@@ -285,3 +285,6 @@ impl Draft {
         self.value += 1.0;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -154,11 +154,10 @@ impl<S: Store> Correlator<'_, S> {
                 Standing::InForce(touched) if self.taken.takes(&touched) => {
                     ready.insert(entry.name, touched);
                 }
-                Standing::InForce(_) => tally.left += 1,
                 Standing::NotInForce if entry.written.is_some_and(|at| self.clock.now() - at > ABANDONED) => {
                     self.store.remove(&entry.name).await?;
                 }
-                Standing::NotInForce => tally.left += 1,
+                Standing::InForce(_) | Standing::NotInForce => tally.left += 1,
                 Standing::Gone => {}
             }
         }
@@ -242,7 +241,7 @@ impl<S: Store> Correlator<'_, S> {
 
 /// Stands for a correlation where an export's address would stand.
 fn source_of(rule: &Rule) -> Source {
-    Source::at(&format!("correlation:{}", rule.id))
+    Source::at(format!("correlation:{}", rule.id))
 }
 
 /// The alert windows of a correlation that come out otherwise for what was touched, perhaps.

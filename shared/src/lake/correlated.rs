@@ -143,9 +143,7 @@ pub(super) fn check(name: &str, content: &[u8]) -> Result<(), String> {
     if names::correlated(&header.rule, header.window_start) != name {
         return Err("it is that of another correlation or window".to_owned());
     }
-    if header.clone().sealed(body) != header
-        || body.iter().filter(|byte| **byte == b'\n').count() as u64 != header.alerts
-    {
+    if header.clone().sealed(body) != header || memchr::memchr_iter(b'\n', body).count() as u64 != header.alerts {
         return Err("what it says is not what was found".to_owned());
     }
     Ok(())

@@ -3,6 +3,7 @@
 //! The lake is a function of the exports and of the pack, configuration and release named in each manifest. Any
 //! order, twice, at once, a crash between any two steps: the same files, byte for byte. See [`commit`] for how.
 
+mod accesses;
 mod alerts;
 mod announced;
 mod arrived;
@@ -14,8 +15,10 @@ mod commit;
 mod correlate;
 mod correlated;
 mod directory;
+mod impacts;
 mod judge;
 mod lease;
+mod ledgers;
 mod local_export;
 mod manifest;
 mod memory;
@@ -41,7 +44,9 @@ pub use commit::{Announce, CommitError, Lake, OpenExport, Outcome, Version};
 pub use correlate::{CorrelateError, CorrelatedTally, Correlator, Taken};
 pub(crate) use correlated::{Header, is_correlated, version_of};
 pub use directory::DirectoryStore;
+pub use impacts::{FindError, NewestChanges, find_change, impacts, newest_changes};
 pub use judge::Judge;
+pub use ledgers::LedgerFiles;
 pub use local_export::LocalExport;
 pub use manifest::{CommittedFile, Manifest, dates, read_manifests};
 pub use memory::MemoryStore;

@@ -23,8 +23,8 @@ const COLUMNS: [&str; 4] = ["event_key", "event_time", "line", "fields"];
 /// It must not be older than the version of a result that is written by it: then whoever wrote that may have seen more.
 #[derive(Default)]
 pub(super) struct Sources {
-    /// By the stem of their files: the export's address, and the files that count
-    known: BTreeMap<String, Option<(Arc<str>, BTreeSet<String>)>>,
+    /// By the stem of their files
+    known: BTreeMap<String, Known>,
 }
 
 impl Sources {
@@ -61,6 +61,7 @@ impl Sources {
     }
 }
 
+/// An export's address, and its files of signals; none if no manifest that can be read says so.
 type Known = Option<(Arc<str>, BTreeSet<String>)>;
 
 async fn read_source(store: &impl Store, source: String) -> Result<(String, Known), StoreError> {

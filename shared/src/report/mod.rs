@@ -1,6 +1,7 @@
 //! What people read about exports and lakes, as data: no layout, no I/O.
 
 mod cadence;
+pub mod impact;
 mod inspection;
 mod lateness;
 

@@ -57,7 +57,7 @@ fn by_the_library(section: &str, hits: &[Hit]) -> Vec<Option<f64>> {
             WindowState::EventCount { .. } => state.push_event_count(hit.time),
             WindowState::ValueCount { .. } => state.push_value_count(hit.time, hit.value.to_string()),
             WindowState::Temporal { .. } => {
-                state.push_temporal(hit.time, &compiled.rule_refs[usize::from(hit.position)])
+                state.push_temporal(hit.time, &compiled.rule_refs[usize::from(hit.position)]);
             }
             WindowState::NumericAgg { .. } => state.push_numeric(hit.time, f64::from_bits(hit.value)),
         }
@@ -114,7 +114,9 @@ fn hits(values: impl Strategy<Value = u64>) -> impl Strategy<Value = Vec<Hit>> {
 
 /// All matches count alike, whichever rule they are of.
 fn of_one_rule(mut hits: Vec<Hit>) -> Vec<Hit> {
-    hits.iter_mut().for_each(|hit| hit.position = 0);
+    for hit in &mut hits {
+        hit.position = 0;
+    }
     hits.sort_unstable();
     hits
 }

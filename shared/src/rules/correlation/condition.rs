@@ -192,6 +192,12 @@ impl Test {
         }
     }
 
+    /// Whether it compares a number.
+    #[must_use]
+    pub fn is_of_a_number(&self) -> bool {
+        matches!(self, Self::Events(_) | Self::Distinct { .. } | Self::Number { .. })
+    }
+
     pub(super) fn in_words(&self, rules: &[&str], timespan: &str) -> String {
         let any = rules.join(" or ");
         match self {

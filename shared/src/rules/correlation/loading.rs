@@ -342,7 +342,7 @@ impl Loading<'_> {
                      `generate: true`, or take level and all of `watch:` but the examples out of {named}"
                 )),
                 (Role::Counted, true) => {
-                    wrong(format!("{named} does not alert by itself, so `generate: true` says nothing"))
+                    wrong(format!("{named} does not alert by itself, so `generate: true` says nothing"));
                 }
                 _ => {}
             }

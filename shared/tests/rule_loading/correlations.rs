@@ -1,0 +1,153 @@
+//! Correlations are loaded strictly: what would silently count nothing, or something else, is an error with its line.
+
+use immuta_watch::config::Configuration;
+use immuta_watch::correlate::run_examples;
+use immuta_watch::rules::{Pack, PackFile, RuleErrors};
+
+const COUNTED: &str = "title: Refused
+id: 00000000-0000-0000-0000-000000000001
+name: refused
+status: test
+logsource: {product: immuta, service: audit}
+detection: {a: {watch.kind: Query, watch.status: UNAUTHORIZED}, condition: a}
+watch:
+  examples:
+    positive:
+      - name: One
+        event: {eventTimestamp: '2026-11-02T10:00:00Z', actionStatus: UNAUTHORIZED, actor: {id: ann}, auditPayload: {type: QueryAuditPayload}}
+    negative: [{name: Other, event: {actionStatus: SUCCESS, auditPayload: {type: QueryAuditPayload}}}]
+";
+
+const CORRELATION: &str = "title: Many refused
+id: 00000000-0000-0000-0000-000000000002
+name: many
+status: test
+correlation:
+  type: event_count
+  rules: [refused]
+  group-by: [watch.actor]
+  timespan: 1h
+  condition: {gte: 3}
+level: high
+watch:
+  question: denied-queries
+  route: notification
+  window: 1d
+  runbook: [Look.]
+  examples:
+    positive: [{name: Three, events: [{rule: refused, example: One, repeat: 3, every: 20m}]}]
+    negative: [{name: Two, events: [{rule: refused, example: One, repeat: 2}]}]
+";
+
+fn compiled(counted: &str, correlation: &str) -> Result<Pack, RuleErrors> {
+    let file = |path: &str, text: &str| PackFile { path: path.to_owned(), text: text.to_owned() };
+    Pack::compile(&[file("q/refused.yml", counted), file("q/many.yml", correlation)], &Configuration::default())
+}
+
+#[test]
+fn a_correlation_loads_and_its_time_lines_come_out() {
+    let pack = compiled(COUNTED, CORRELATION).unwrap_or_else(|errors| panic!("{errors}"));
+    let (rule, correlation) = pack.correlations().next().unwrap();
+    assert_eq!(correlation.in_words(), "at least 3 events of refused within 1 hour, by watch.actor");
+    assert_eq!((rule.name.as_str(), rule.fields.as_slice()), ("many", &["watch.actor".to_owned()][..]));
+    let failures: Vec<_> = run_examples(&pack).into_iter().filter(|result| result.failure.is_some()).collect();
+    assert_eq!(failures, []);
+}
+
+#[test]
+fn a_time_line_that_comes_out_otherwise_fails_and_says_why() {
+    for (from, to, reason) in [
+        ("repeat: 3", "repeat: 2", "the correlation finds nothing; refused matched 2 times"),
+        ("every: 20m", "every: 40m", "the correlation finds nothing; refused matched 3 times"),
+        ("repeat: 2}", "repeat: 9}", "the correlation finds something, for watch.actor ann"),
+        ("example: One, repeat: 3", "example: None, repeat: 3", "the rule refused has no example \"None\""),
+        ("{name: Three,", "{name: Three, level: low,", "its level is high, not low"),
+    ] {
+        assert!(CORRELATION.contains(from), "{from}");
+        let pack = compiled(COUNTED, &CORRELATION.replace(from, to)).unwrap_or_else(|errors| panic!("{errors}"));
+        let failures: Vec<_> = run_examples(&pack).into_iter().filter_map(|result| result.failure).collect();
+        assert_eq!(failures, [reason], "{to}");
+    }
+}
+
+#[test]
+fn everything_that_would_count_something_else_is_an_error_with_its_line() {
+    for (from, to, line, message) in [
+        ("type: event_count", "type: event_counts", 6, "there is no type event_counts"),
+        ("rules: [refused]", "rules: [refuse]", 7, "there is no rule refuse;"),
+        ("rules: [refused]", "rules: [many]", 7, "there is no rule many;"),
+        (
+            "group-by: [watch.actor]",
+            "group-by: [watch.actr]",
+            7,
+            "there is no derived field watch.actr; did you mean watch.actor",
+        ),
+        ("group-by: [watch.actor]", "group-by: [watch.hour]", 7, "watch.hour is what the configuration says"),
+        (
+            "group-by: [watch.actor]",
+            "group-by: [who]\n  aliases: {who: {refused: watch.actor, other: watch.actor}}",
+            7,
+            "which the correlation does not count",
+        ),
+        (
+            "group-by: [watch.actor]",
+            "group-by: [who]\n  aliases: {who: {}}",
+            7,
+            "the alias who names no field of refused",
+        ),
+        ("timespan: 1h", "timespan: 40d", 9, "is no timespan"),
+        ("timespan: 1h", "timespan: 0h", 9, "is no timespan"),
+        ("timespan: 1h", "timespan: 1h\n  window: tumbling", 10, "window"),
+        ("condition: {gte: 3}", "condition: {gte: 3.5}", 10, "gte of the condition"),
+        ("condition: {gte: 3}", "condition: {}", 10, "compares with nothing"),
+        ("condition: {gte: 3}", "condition: {gte: 3, field: watch.object}", 10, "event_count takes no field"),
+        ("condition: {gte: 3}", "look: before\n  condition: {gte: 3}", 10, "`look` is for the type absence"),
+        ("type: event_count", "type: value_count", 10, "value_count needs a field"),
+        ("type: event_count", "type: absence", 10, "absence takes no condition"),
+        ("name: many", "name: other", 3, "the name is that of the file: many"),
+        ("window: 1d", "window: 5h", 15, "is no window"),
+        ("runbook: [Look.]", "runbook: []", 16, "the runbook is empty"),
+        ("runbook: [Look.]", "unless: refused\n  runbook: [Look.]", 16, "`unless` is for temporal_ordered"),
+        ("runbook: [Look.]", "alert_key: [watch.actor]\n  runbook: [Look.]", 16, "alert_key"),
+        (
+            "status: test\ncorrelation",
+            "status: test\ngenerate: true\ncorrelation",
+            8,
+            "does not alert by itself, so `generate: true` says nothing",
+        ),
+    ] {
+        assert!(CORRELATION.contains(from), "{from}");
+        let errors = match compiled(COUNTED, &CORRELATION.replacen(from, to, 1)) {
+            Ok(_) => panic!("{to} was taken"),
+            Err(RuleErrors(errors)) => errors,
+        };
+        let is_it = |error: &&immuta_watch::rules::RuleError| {
+            error.file == "q/many.yml" && error.line == Some(line) && error.message.contains(message)
+        };
+        assert!(errors.iter().any(|error| is_it(&error)), "{to}: {errors:#?}");
+    }
+}
+
+#[test]
+fn a_rule_that_nobody_is_told_of_and_nothing_counts_is_an_error() {
+    let file = |path: &str, text: &str| PackFile { path: path.to_owned(), text: text.to_owned() };
+    let other = COUNTED.replace("000001", "000009").replace("name: refused", "name: other");
+    let files = [file("refused.yml", COUNTED), file("many.yml", CORRELATION), file("other.yml", &other)];
+    let RuleErrors(errors) = Pack::compile(&files, &Configuration::default()).unwrap_err();
+    assert_eq!((errors.len(), errors[0].file.as_str()), (1, "other.yml"));
+    assert!(errors[0].message.contains("no correlation counts it"), "{}", errors[0].message);
+}
+
+#[test]
+fn a_rule_that_alerts_is_silenced_by_nobody_unless_it_is_said() {
+    let alerting = COUNTED
+        .replace("watch:\n", "level: low\nwatch:\n  question: denied-queries\n  route: dashboard\n  alert_key: [watch.actor]\n  window: 1d\n  runbook: [Look.]\n");
+    let RuleErrors(errors) = compiled(&alerting, CORRELATION).unwrap_err();
+    assert!(errors[0].message.contains("without `generate: true` silences it"), "{errors:#?}");
+    for generate in [
+        CORRELATION.replace("level: high", "generate: true\nlevel: high"),
+        CORRELATION.replace("  type:", "  generate: true\n  type:"),
+    ] {
+        compiled(&alerting, &generate).unwrap_or_else(|errors| panic!("{errors}"));
+    }
+}
