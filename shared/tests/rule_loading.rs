@@ -423,6 +423,11 @@ fn a_word_means_the_same_wherever_it_stands() {
     assert_eq!(matched(&compile(&files(&raised)).unwrap(), &record), Some((Level::High, Route::Notification)));
 }
 
+/// The rule, about notifications of webhooks.
+fn about_webhooks() -> String {
+    RULE.replace("service: audit", "service: webhook").replace("PermissionApplied\n", "permissionsUpdated\n")
+}
+
 #[test]
 fn a_rule_sees_events_of_its_own_service_only() {
     let rules = [RULE.to_owned(), about_webhooks().replace("000000000001", "000000000003")];
