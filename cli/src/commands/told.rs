@@ -87,7 +87,7 @@ impl Told {
         if self.is_in_the_outbox {
             lines.push((None, "It is in the outbox: what is missing here has yet to be delivered.".to_owned()));
         } else if lines.is_empty() && self.notifies {
-            let nobody = "Nobody: there is no delivery record of it. Its export was committed without telling anybody, or \
+            let nobody = "Nobody: there is no delivery record of it. What it comes of was committed without telling anybody, or \
                           no route of the configuration led to a destination.";
             lines.push((None, nobody.to_owned()));
         } else if lines.is_empty() {

@@ -45,7 +45,8 @@ pub(crate) async fn answer(classifier: Arc<Classifier>, event: LambdaEvent<Value
         }
     };
     // Once for all exports of the batch, and for what others have left. What nobody is told of is in no hurry.
-    classifier.desk.correlate(&in_force, Taken::Announced, &invocation).await;
+    // Should that fail, `sweep` does it; the exports are in the lake.
+    let _ = classifier.desk.correlate(&in_force, Taken::Announced, &invocation).await;
     classifier.deliver_the_rest(&in_force, &handled, &invocation).await;
     Ok(answer)
 }

@@ -19,10 +19,10 @@ impl Sweeper {
             Ok(complete) => complete,
             Err(error) => return Came::failed(invocation, error.to_string()),
         };
-        let correlated = self.desk.correlate(in_force, Taken::All, invocation).await.unwrap_or_default();
+        let correlated = self.desk.correlate(in_force, Taken::All, invocation).await;
         let closed = match complete {
-            Some(complete) => self.desk.close(in_force, complete, invocation).await.unwrap_or_default(),
-            None => CorrelatedTally::default(),
+            Some(complete) => self.desk.close(in_force, complete, invocation).await,
+            None => Ok(CorrelatedTally::default()),
         };
         // What was found is told at once; should that fail, it lies in the outbox, and is tried again each minute.
         let delivered = self.desk.deliver_outbox(in_force, usize::MAX, &BTreeSet::new(), invocation).await;
@@ -32,6 +32,11 @@ impl Sweeper {
         let line = match &complete {
             Some(complete) => line.with("complete_until", complete.clone()),
             None => line,
+        };
+        let (correlated, closed) = match (correlated, closed) {
+            (Ok(correlated), Ok(closed)) => (correlated, closed),
+            // What was found is told all the same; Lambda tries the rest again.
+            (Err(reason), _) | (_, Err(reason)) => return Came { line, answer: Err(reason) },
         };
         let answer = json!({
             "complete_until": complete,

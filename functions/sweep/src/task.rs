@@ -75,7 +75,8 @@ impl Sweeper {
         // In boxes, since they are large and would make this future as large.
         match task {
             Task::Deliver => {
-                self.desk.correlate(&in_force, Taken::All, invocation).await;
+                // Should that fail, what lies in the outbox is told all the same.
+                let _ = self.desk.correlate(&in_force, Taken::All, invocation).await;
                 Box::pin(self.deliver(&in_force, invocation)).await
             }
             Task::CloseDay => Box::pin(self.close_day(&in_force, invocation)).await,

@@ -64,8 +64,8 @@ fn correlated(rule: &Rule, correlation: &Correlation, signals: &[Signal]) -> Out
 /// Says how often each rule matched, which is where to look.
 fn nothing(correlation: &Correlation, signals: &[Signal]) -> String {
     let count = |id: &str| signals.iter().filter(|signal| signal.rule == id).count();
-    let counts = correlation.all_rules().map(|rule| format!("{} matched {} times", rule.name, count(&rule.id)));
-    format!("the correlation finds nothing; {}", counts.collect::<Vec<_>>().join(", "))
+    let counts = correlation.all_rules().map(|rule| format!("{} {}", rule.name, count(&rule.id)));
+    format!("the correlation finds nothing; matches: {}", counts.collect::<Vec<_>>().join(", "))
 }
 
 fn signals(pack: &Pack, example: &TimelineExample) -> Result<Vec<Signal>, String> {

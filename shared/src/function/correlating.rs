@@ -17,18 +17,21 @@ impl Desk {
         in_force: &InForce,
         taken: Taken,
         invocation: &Invocation,
-    ) -> Option<CorrelatedTally> {
+    ) -> Result<CorrelatedTally, String> {
         let correlated = Box::pin(self.correlator(in_force, taken, invocation).correlate()).await;
         self.correlated(correlated, "Windows correlated.", invocation)
     }
 
     /// Judges what could not be judged before the log was whole up to this time.
+    ///
+    /// # Errors
+    /// Why it failed, which is on the log
     pub async fn close(
         &self,
         in_force: &InForce,
         complete: DateTime<Utc>,
         invocation: &Invocation,
-    ) -> Option<CorrelatedTally> {
+    ) -> Result<CorrelatedTally, String> {
         let closed = Box::pin(self.correlator(in_force, Taken::All, invocation).close(complete)).await;
         self.correlated(closed, "Windows closed.", invocation)
     }
@@ -56,9 +59,9 @@ impl Desk {
         came: Result<CorrelatedTally, CorrelateError>,
         message: &'static str,
         invocation: &Invocation,
-    ) -> Option<CorrelatedTally> {
+    ) -> Result<CorrelatedTally, String> {
         match came {
-            Ok(tally) if tally == CorrelatedTally::default() => None,
+            Ok(tally) if tally == CorrelatedTally::default() => Ok(tally),
             Ok(tally) => {
                 let line = invocation
                     .line(Severity::Info, message)
@@ -69,12 +72,13 @@ impl Desk {
                     .count(Metric::AlertsCorrelated, tally.alerts)
                     .count(Metric::CorrelationsLeft, tally.left);
                 self.log.write(&line);
-                Some(tally)
+                Ok(tally)
             }
             Err(error) => {
-                let line = invocation.line(Severity::Error, "Correlating failed.").with("reason", error.to_string());
+                let reason = error.to_string();
+                let line = invocation.line(Severity::Error, "Correlating failed.").with("reason", reason.clone());
                 self.log.write(&line.count(Metric::CorrelationsFailed, 1));
-                None
+                Err(reason)
             }
         }
     }

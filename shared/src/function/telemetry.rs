@@ -204,7 +204,7 @@ impl Metric {
                 "Alerts that correlations over several exports found, or found graver than before"
             }
             Metric::CorrelationsLeft => {
-                "Exports of which something has yet to be correlated; `sweep` sees to it within a minute"
+                "Exports, and correlations with something to judge, that were left to the next run of `sweep`: somebody else was at it, or there was no time"
             }
             Metric::CorrelationsFailed => "Attempts at correlating that failed; `sweep` tries again",
             Metric::ExportsMissing => {

@@ -38,6 +38,10 @@ use crate::rules::{Correlation, Pack, Rule};
 /// So often a result that somebody else wrote meanwhile is looked at anew.
 const ATTEMPTS: u32 = 5;
 
+/// How long a correlation's lease lasts unless it is renewed, which it is with each date that is read: whoever dies over it
+/// holds it up for no longer.
+const LEASE: TimeDelta = TimeDelta::minutes(4);
+
 /// An entry whose commit is not in force after this long never will be.
 const ABANDONED: TimeDelta = TimeDelta::days(1);
 
@@ -89,7 +93,7 @@ type Starts = BTreeMap<DateTime<Utc>, bool>;
 pub struct CorrelatedTally {
     /// Entries of which everything was looked at
     pub entries: u64,
-    /// Entries that are left: somebody else is at it, there was no time, or their commit is not in force
+    /// Entries, and correlations with something to judge, that are left: somebody else is at it, or there was no time
     pub left: u64,
     /// Windows that were looked at
     pub windows: u64,
@@ -129,8 +133,6 @@ pub enum CorrelateError {
 /// What is left under a window's name while something in it cannot be judged.
 #[derive(Debug, Serialize, Deserialize)]
 struct OpenWindow {
-    /// When it begins
-    window_start: DateTime<Utc>,
     /// From when on the log must be whole for the first of it
     due: DateTime<Utc>,
 }
@@ -149,24 +151,33 @@ impl<S: Store> Correlator<'_, S> {
     pub async fn correlate(&self) -> Result<CorrelatedTally, CorrelateError> {
         let mut tally = CorrelatedTally::default();
         let mut ready: BTreeMap<String, Touched> = BTreeMap::new();
+        let mut first_error = None;
         for entry in self.store.list(names::TOUCHED).await? {
-            match standing(self.store, &entry.name).await? {
+            let standing = match standing(self.store, &entry.name).await {
+                Ok(standing) => standing,
+                // One that fails holds up no other.
+                Err(error) => {
+                    first_error.get_or_insert(error);
+                    continue;
+                }
+            };
+            match standing {
                 Standing::InForce(touched) if self.taken.takes(&touched) => {
                     ready.insert(entry.name, touched);
                 }
                 Standing::NotInForce if entry.written.is_some_and(|at| self.clock.now() - at > ABANDONED) => {
                     self.store.remove(&entry.name).await?;
                 }
-                Standing::InForce(_) | Standing::NotInForce => tally.left += 1,
-                Standing::Gone => {}
+                // For somebody else, or for later.
+                Standing::InForce(_) | Standing::NotInForce | Standing::Gone => {}
             }
         }
         if ready.is_empty() {
-            return Ok(tally);
+            return first_error.map_or(Ok(tally), |error| Err(error.into()));
         }
         let complete = remembered_watermark(self.store).await?;
         let mut unfinished = false;
-        for (rule, correlation) in self.pack.correlations() {
+        for (rule, correlation) in self.correlations() {
             let starts = windows(rule, correlation, ready.values());
             if starts.is_empty() {
                 continue;
@@ -175,13 +186,23 @@ impl<S: Store> Correlator<'_, S> {
         }
         if unfinished {
             tally.left += ready.len() as u64;
-            return Ok(tally);
+        } else {
+            for name in ready.keys() {
+                self.store.remove(name).await?;
+                tally.entries += 1;
+            }
         }
-        for name in ready.keys() {
-            self.store.remove(name).await?;
-            tally.entries += 1;
+        first_error.map_or(Ok(tally), |error| Err(error.into()))
+    }
+
+    /// The correlations, beginning with another one each time: where time is short, those behind have their turn as well.
+    fn correlations(&self) -> Vec<(&Rule, &Correlation)> {
+        let mut correlations: Vec<_> = self.pack.correlations().collect();
+        if self.until.is_some() && !correlations.is_empty() {
+            let first = fastrand::usize(..correlations.len());
+            correlations.rotate_left(first);
         }
-        Ok(tally)
+        correlations
     }
 
     /// Judges what could not be judged before, and can be now that the log is known to be whole up to then.
@@ -190,18 +211,17 @@ impl<S: Store> Correlator<'_, S> {
     /// [`CorrelateError`]
     pub async fn close(&self, complete: DateTime<Utc>) -> Result<CorrelatedTally, CorrelateError> {
         let mut tally = CorrelatedTally::default();
-        for (rule, correlation) in self.pack.correlations() {
+        for (rule, correlation) in self.correlations() {
             let mut starts = Starts::new();
             for entry in self.store.list(&names::open_of(&rule.id)).await? {
+                let Some(window_start) = names::open_window_of(&entry.name) else { continue };
                 let Some(stored) = self.store.get(&entry.name).await? else { continue };
                 // One that cannot be read is looked at, and written anew.
-                match serde_json::from_slice::<OpenWindow>(&stored.content) {
-                    Ok(open) if open.due >= complete => {}
-                    Ok(open) => {
-                        starts.insert(open.window_start, self.taken != Taken::Silent);
-                    }
-                    Err(error) => return Err(StoreError::new("read", &entry.name, error).into()),
+                let open = serde_json::from_slice::<OpenWindow>(&stored.content);
+                if open.is_ok_and(|open| open.due >= complete) {
+                    continue;
                 }
+                starts.insert(window_start, self.taken != Taken::Silent);
             }
             if !starts.is_empty() && self.windows(rule, correlation, &starts, Some(complete), &mut tally).await? {
                 tally.left += 1;
@@ -223,7 +243,7 @@ impl<S: Store> Correlator<'_, S> {
             return Ok(true);
         }
         let source = source_of(rule);
-        let asked = Lease::ask(self.store, &source.id, self.clock.now(), super::lease::DURATION).await?;
+        let asked = Lease::ask(self.store, &source.id, self.clock.now(), LEASE).await?;
         let Asked::Held(mut lease) = asked else { return Ok(true) };
         let mut came = Ok(Came::Done);
         for near in near_each_other(rule, correlation, starts) {
@@ -305,7 +325,10 @@ impl<S: Store> Work<'_, '_, S> {
     ) -> Result<Came, CorrelateError> {
         for _ in 0..ATTEMPTS {
             let before = self.results(starts).await?;
-            let outcome = self.outcome(starts).await?;
+            let outcome = match self.outcome(starts, lease).await? {
+                Some(outcome) => outcome,
+                None => return Ok(Came::Busy),
+            };
             match self.enter(starts, before, outcome, lease, tally).await {
                 Ok(true) => {
                     tally.windows += starts.len() as u64;
@@ -341,9 +364,13 @@ impl<S: Store> Work<'_, '_, S> {
         Ok(results)
     }
 
-    /// Goes through the signals that bear on these windows.
-    async fn outcome(&self, starts: &BTreeSet<DateTime<Utc>>) -> Result<Outcome, CorrelateError> {
-        let (Some(first), Some(last)) = (starts.first(), starts.last()) else { return Ok(Outcome::default()) };
+    /// Goes through the signals that bear on these windows; none if the lease is lost.
+    async fn outcome(
+        &self,
+        starts: &BTreeSet<DateTime<Utc>>,
+        lease: &mut Lease<'_, S>,
+    ) -> Result<Option<Outcome>, CorrelateError> {
+        let (Some(first), Some(last)) = (starts.first(), starts.last()) else { return Ok(Some(Outcome::default())) };
         let (before, after) = reach(self.correlation);
         let from = (*first - before).date_naive();
         let to = (*last + self.rule.window.length() + after).date_naive();
@@ -352,6 +379,9 @@ impl<S: Store> Work<'_, '_, S> {
         let mut replay = Replay::new(self.rule, self.correlation, starts.clone(), self.complete);
         let mut dates = BTreeSet::new();
         for date in from.iter_days().take_while(|date| *date <= to) {
+            if lease.keep(self.correlator.clock.now()).await.is_err() {
+                return Ok(None);
+            }
             let signals = sources.signals(store, &rules, date).await?;
             if !signals.is_empty() {
                 dates.insert(date);
@@ -360,7 +390,7 @@ impl<S: Store> Work<'_, '_, S> {
         }
         let mut outcome = replay.finish();
         if outcome.incidents.is_empty() {
-            return Ok(outcome);
+            return Ok(Some(outcome));
         }
         let stretches: Vec<_> = outcome.incidents.iter().flat_map(|incident| incident.stretches.clone()).collect();
         let is_told_of = |date: &&NaiveDate| {
@@ -371,7 +401,7 @@ impl<S: Store> Work<'_, '_, S> {
             lines.take(&sources.signals(store, &rules, *date).await?);
         }
         outcome.incidents = lines.finish();
-        Ok(outcome)
+        Ok(Some(outcome))
     }
 
     /// Writes what is another than before. Whether nobody else had written meanwhile.
@@ -404,7 +434,7 @@ impl<S: Store> Work<'_, '_, S> {
     }
 
     async fn leave_open(&self, window_start: DateTime<Utc>, due: DateTime<Utc>) -> Result<(), StoreError> {
-        let open = serde_json::to_vec(&OpenWindow { window_start, due }).unwrap_or_default();
+        let open = serde_json::to_vec(&OpenWindow { due }).unwrap_or_default();
         self.correlator.store.put(&names::open(&self.rule.id, window_start), &mut Blob::of(&open)).await
     }
 

@@ -261,6 +261,14 @@ pub fn open(rule: &str, window_start: DateTime<Utc>) -> String {
     format!("{}{}.json", open_of(rule), window_start.format("%Y%m%dT%H%M"))
 }
 
+/// When the window begins that a name in [`OPEN`] is about.
+#[must_use]
+pub fn open_window_of(name: &str) -> Option<DateTime<Utc>> {
+    let stem = source_of(name).filter(|_| name.starts_with(OPEN))?;
+    let time = chrono::NaiveDateTime::parse_from_str(&format!("{stem}00"), "%Y%m%dT%H%M%S").ok()?;
+    Some(time.and_utc())
+}
+
 /// What the entries of an export in the outbox begin with.
 #[must_use]
 pub fn outbox_of(source: &SourceId) -> String {
@@ -421,6 +429,8 @@ mod tests {
         assert_eq!(name, "webhooks/date=2026-11-02/5c0f-230405006.json");
         assert_eq!(decision(&name), "webhooks/date=2026-11-02/5c0f-230405006.decision.json");
         assert_eq!((received_at(&name), received_at(&decision(&name))), (Some(received), None));
+        let begin = received.date_naive().and_time(chrono::NaiveTime::MIN).and_utc();
+        assert_eq!(open_window_of(&open("r", begin)), Some(begin));
         assert_eq!(late_day_of("deliveries/date=2026-11-02/late-night/0000/chat.json"), None);
         assert_eq!(
             file(Area::Alerts, NaiveDate::from_ymd_opt(1, 1, 1), &source),

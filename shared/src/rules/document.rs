@@ -42,8 +42,14 @@ impl Part<'_> {
 
     /// Whether it is a rule that is only counted: it has no level, and answers no question.
     pub(super) fn is_only_counted(&self) -> bool {
-        let keys = ["filter:", "level:", "question:"];
-        !self.text.lines().any(|line| keys.iter().any(|key| line.trim_start().starts_with(key)))
+        /// The keys of `watch:` stand no further in than this.
+        const INDENT: usize = 4;
+        let says = |line: &str| {
+            let indent = line.len() - line.trim_start().len();
+            let is_top = line.starts_with("filter:") || line.starts_with("level:");
+            is_top || (indent <= INDENT && line.contains("question:"))
+        };
+        !self.text.lines().any(says)
     }
 }
 

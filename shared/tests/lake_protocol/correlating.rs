@@ -205,7 +205,8 @@ proptest! {
 /// A result from which everything was withdrawn says so by being empty, and says as much as one that is not there.
 fn without_empty(files: Files) -> Files {
     let says_something = |name: &str, content: &[u8]| {
-        !name.starts_with(names::CORRELATED) || content.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count() > 1
+        !name.starts_with(names::CORRELATED)
+            || content.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count() > 1
     };
     files.into_iter().filter(|(name, content)| says_something(name, content)).collect()
 }

@@ -57,8 +57,8 @@ fn a_correlation_loads_and_its_time_lines_come_out() {
 #[test]
 fn a_time_line_that_comes_out_otherwise_fails_and_says_why() {
     for (from, to, reason) in [
-        ("repeat: 3", "repeat: 2", "the correlation finds nothing; refused matched 2 times"),
-        ("every: 20m", "every: 40m", "the correlation finds nothing; refused matched 3 times"),
+        ("repeat: 3", "repeat: 2", "the correlation finds nothing; matches: refused 2"),
+        ("every: 20m", "every: 40m", "the correlation finds nothing; matches: refused 3"),
         ("repeat: 2}", "repeat: 9}", "the correlation finds something, for watch.actor ann"),
         ("example: One, repeat: 3", "example: None, repeat: 3", "the rule refused has no example \"None\""),
         ("{name: Three,", "{name: Three, level: low,", "its level is high, not low"),
@@ -75,7 +75,9 @@ fn everything_that_would_count_something_else_is_an_error_with_its_line() {
     for (from, to, line, message) in [
         ("type: event_count", "type: event_counts", 6, "there is no type event_counts"),
         ("rules: [refused]", "rules: [refuse]", 7, "there is no rule refuse;"),
-        ("rules: [refused]", "rules: [many]", 7, "there is no rule many;"),
+        ("rules: [refused]", "rules: [many]", 7, "many is a correlation itself"),
+        ("group-by: [watch.actor]", "group-by: [auditPayload.queryText]", 7, "does not leave the ledger"),
+        ("timespan: 1h", "timespan: 1M", 9, "is no timespan"),
         (
             "group-by: [watch.actor]",
             "group-by: [watch.actr]",

@@ -23,6 +23,9 @@ use crate::rules::settings::{EMPTY_RUNBOOK, checked_window, unknown_field};
 /// The longest timespan, as that of alert windows: a late event makes all that lies within twice as much be looked at again.
 const LONGEST: TimeDelta = TimeDelta::days(31);
 
+/// What may have to be hashed or left out of the lake.
+const QUERY_TEXT: &str = "auditPayload.queryText";
+
 /// Our extension: a match of one rule, and none of another.
 const ABSENCE: &str = "absence";
 
@@ -99,7 +102,9 @@ impl PendingCorrelation {
         }
         let timespan = checked_timespan(&section, report)?;
         let test = checked_test(&section, report)?;
-        check_plain_sigma(&document.title.value, &section, report);
+        if report.is_clean() {
+            check_plain_sigma(&document.title.value, &section, report);
+        }
         let group_by: Vec<String> = section.group_by.iter().flat_map(|by| by.value.texts().iter().cloned()).collect();
         let rule = Rule {
             id,
@@ -143,12 +148,15 @@ impl PendingCorrelation {
 
 fn checked_timespan(section: &CorrelationSection, report: &mut Reporter<'_>) -> Option<TimeDelta> {
     let text = &section.timespan;
+    // Months and years have no one length.
+    let is_exact = text.value.ends_with(['s', 'm', 'h', 'd', 'w']);
     let seconds = Timespan::parse(&text.value).ok().and_then(|span| i64::try_from(span.seconds).ok());
-    let timespan =
-        seconds.and_then(TimeDelta::try_seconds).filter(|span| *span > TimeDelta::zero() && *span <= LONGEST);
+    let timespan = seconds
+        .and_then(TimeDelta::try_seconds)
+        .filter(|span| is_exact && *span > TimeDelta::zero() && *span <= LONGEST);
     if timespan.is_none() {
         let message = format!(
-            "{:?} is no timespan; write seconds, minutes, hours or days up to 31 (90s, 15m, 1h, 7d)",
+            "{:?} is no timespan; write seconds, minutes, hours, days or weeks up to 31 days (90s, 15m, 1h, 7d, 2w)",
             text.value
         );
         report.at(text.referenced.line(), message);
@@ -255,6 +263,12 @@ fn check_field(name: &str, line: u64, report: &mut Reporter<'_>) {
     if Circumstance::named(name).is_some() {
         let message = format!("{name} is what the configuration says, and no fact of an event: let a rule ask for it");
         report.after(line, name, message);
+    } else if name == QUERY_TEXT {
+        report.after(
+            line,
+            name,
+            "the text of queries does not leave the ledger, where it may have to be hashed or left out",
+        );
     } else if name.starts_with(fields::PREFIX) && Field::named(name).is_none() {
         report.after(line, name, unknown_field(name));
     }
@@ -289,9 +303,11 @@ impl Loading<'_> {
     pub(in crate::rules) fn resolve_correlations(&mut self) {
         let mut errors = Vec::new();
         let pending = std::mem::take(&mut self.correlations);
+        let correlations: Vec<[String; 2]> =
+            pending.iter().map(|pending| [pending.rule.id.clone(), pending.rule.name.clone()]).collect();
         let mut counted: BTreeSet<String> = BTreeSet::new();
         for correlation in pending {
-            match self.resolved(correlation) {
+            match self.resolved(correlation, &correlations) {
                 Ok(rule) => {
                     let of = rule.correlation().into_iter().flat_map(Correlation::all_rules);
                     counted.extend(of.map(|rule| rule.id.clone()));
@@ -315,7 +331,8 @@ impl Loading<'_> {
         self.errors.extend(errors);
     }
 
-    fn resolved(&self, pending: PendingCorrelation) -> Result<Rule, Vec<RuleError>> {
+    /// `correlations` are the ids and names of all of them.
+    fn resolved(&self, pending: PendingCorrelation, correlations: &[[String; 2]]) -> Result<Rule, Vec<RuleError>> {
         let PendingCorrelation { mut rule, line, rules, unless, group_by, aliases, timespan, test, examples, generate } =
             pending;
         let mut errors = Vec::new();
@@ -328,6 +345,10 @@ impl Loading<'_> {
             );
         }
         let mut find = |named: &String| {
+            if correlations.iter().any(|known| known.contains(named)) {
+                wrong(format!("{named} is a correlation itself; one counts what rules match"));
+                return None;
+            }
             let found = self.rules.iter().find(|rule| rule.id == *named || rule.name == *named);
             let Some(found) = found else {
                 wrong(format!("there is no rule {named}; rules are named by the name of their file, or by id"));
@@ -417,6 +438,8 @@ fn group_field(
     let mut check = |field: &str| {
         if Circumstance::named(field).is_some() {
             wrong(format!("{field} is what the configuration says, and nothing that events have in common"));
+        } else if field == QUERY_TEXT {
+            wrong(format!("{field} is nothing that queries have in common, and does not leave the ledger"));
         } else if field.starts_with(fields::PREFIX) && Field::named(field).is_none() {
             wrong(unknown_field(field));
         }
