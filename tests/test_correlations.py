@@ -129,3 +129,27 @@ def test_functions_that_finish_at_once_miss_no_window_and_tell_of_it_once(cloud,
         assert [told for told, _ in world.told_by_slack()].count(alert["id"]) == 1
         assert not [key for key in cloud.keys(world.bucket, "lake/touched/")]
         assert not world.outbox
+
+
+def test_a_change_that_moved_access_is_told_of_once_when_the_day_after_it_is_whole(world):
+    at = NOW - timedelta(hours=90)
+    before = [queried(at - timedelta(days=7) + timedelta(minutes=7 * number), number) for number in range(1, 40)]
+    world.export(*before, change("TagCreated", at + timedelta(hours=45), 50), name="before.ndjson")
+    world.sweep.invoke(CLOSE_DAY)
+    after = [
+        queried(at + timedelta(minutes=5 * number), 100 + number, actor=f"reader{number % 25}@example.com")
+        for number in range(1, 120)
+    ]
+    changed = tagged("TagRemoved", at, 51)
+    world.export(changed, *after, change("TagCreated", at + timedelta(hours=71), 52), name="after.ndjson")
+    assert world.sweep.invoke(CLOSE_DAY)["moved_access"] == 0, "the day after may not be whole"
+    world.export(change("TagCreated", at + timedelta(hours=73), 53), name="later.ndjson")
+    assert world.sweep.invoke(CLOSE_DAY)["moved_access"] == 1
+    assert world.sweep.invoke(CLOSE_DAY)["moved_access"] == 0
+    (notice,) = [notice for notice in world.notices if notice["rule_name"] == "access_moved"]
+    assert notice["level"] == "high" and "read what they did not read before" in notice["headline"]
+    facts = {fact["label"]: fact["value"] for fact in notice["facts"]}
+    assert facts["change"].startswith("TagRemoved: Discovered.PII") and facts["by"] == "ann@example.com"
+    assert [told for told, _ in world.told_by_slack()].count(notice["id"]) == 1
+    said = program_on(world.cloud)(*notice["look"].split()[1:]).out
+    assert "Users newly reached" in said

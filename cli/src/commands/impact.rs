@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use immuta_watch::lake::{FindError, LedgerFiles, find_change, impacts, newest_changes};
 use immuta_watch::report::impact::Comparison;
 
-use super::impact_report::{as_json, name_of, print, print_nothing_left};
+use super::impact_report::{as_json, print, print_nothing_left};
 use super::open_lake;
 use crate::arguments::ShowImpact;
 use crate::exit::Exit;
@@ -98,7 +98,7 @@ fn rows(found: &[Comparison]) -> String {
             Cell::plain(change.time.format("%Y-%m-%d %H:%M").to_string()),
             Cell::styled(DIM, key),
             Cell::plain(harmless(&change.kind, 40)),
-            Cell::plain(harmless(&name_of(change), 44)),
+            Cell::plain(harmless(&change.in_words(), 44)),
             Cell::styled(style, said),
         ]);
     }

@@ -14,18 +14,6 @@ use crate::terminal::{BOLD, Cell, DIM, Table, counted, harmless, number, say, st
 /// So many names of a list are shown.
 const SHOWN: usize = 10;
 
-/// What a change is of, and where: the names come from the event.
-pub(super) fn name_of(change: &Change) -> String {
-    let some = |names: &[String]| match names {
-        [] => None,
-        [one] => Some(one.clone()),
-        [first, rest @ ..] => Some(format!("{first} and {} more", rest.len())),
-    };
-    let what = some(&change.names).unwrap_or_else(|| format!("an unnamed {}", change.family.as_str()));
-    let place = some(&change.columns).or_else(|| some(&change.objects)).or_else(|| some(&change.subjects));
-    place.map_or_else(|| what.clone(), |place| format!("{what} · {place}"))
-}
-
 pub(super) fn print(impact: &Impact) -> Result<()> {
     print_head(&impact.change)?;
     say!("\n{}", wrapped(&impact.verdict(), "", ""))?;
@@ -64,7 +52,7 @@ pub(super) fn print_nothing_left(change: &Change, nothing: &NothingLeft) -> Resu
 }
 
 fn print_head(change: &Change) -> Result<()> {
-    let (kind, name) = (harmless(&change.kind, 60), harmless(&name_of(change), 160));
+    let (kind, name) = (harmless(&change.kind, 60), harmless(&change.in_words(), 160));
     say!("{} · {name}", styled(BOLD, kind))?;
     let by = harmless(change.actor.as_deref().unwrap_or("unknown"), 100);
     say!("  {} by {by}  {}", time::text(change.time), styled(DIM, format!("event {}", change.event)))?;

@@ -1,4 +1,5 @@
-//! The task `close-day`: what did not happen, once the log is known to be whole.
+//! The task `close-day`: what can be told only once the log is known to be whole. What did not happen, and what changes did to
+//! access.
 
 use std::collections::BTreeSet;
 
@@ -6,16 +7,31 @@ use chrono::Utc;
 use immuta_watch::event::time;
 use immuta_watch::function::telemetry::Severity;
 use immuta_watch::function::{InForce, Invocation, tallied};
-use immuta_watch::lake::{CorrelatedTally, Taken, move_watermark};
+use immuta_watch::lake::{CorrelatedTally, Taken, move_watermark, remembered_watermark, watermark};
 use serde_json::json;
 
 use crate::task::{Came, Sweeper};
 
 impl Sweeper {
-    /// Sees up to when the log is whole, correlates what is left, and judges what can be judged by then.
+    /// Sees up to when the log is whole, compares access around changes, correlates what is left, and judges what can be judged
+    /// by then.
     pub(crate) async fn close_day(&self, in_force: &InForce, invocation: &Invocation) -> Came {
         let lateness = in_force.configuration.correlations.lateness.delta();
-        let complete = match move_watermark(&self.desk.store, lateness, Utc::now()).await {
+        let (store, now) = (&self.desk.store, Utc::now());
+        let moved = match (remembered_watermark(store).await, watermark(store, lateness, now).await) {
+            (Ok(former), Ok(complete)) => former.zip(complete).filter(|(former, complete)| former < complete),
+            (Err(error), _) | (_, Err(error)) => return Came::failed(invocation, error.to_string()),
+        };
+        // Before the watermark is moved: what fails is done again with the next run.
+        let moved_access = match moved {
+            Some(stretch) => Box::pin(self.tell_of_impacts(in_force, stretch, invocation)).await,
+            None => Ok(0),
+        };
+        let moved_access = match moved_access {
+            Ok(told) => told,
+            Err(reason) => return Came::failed(invocation, reason),
+        };
+        let complete = match move_watermark(store, lateness, now).await {
             Ok(complete) => complete,
             Err(error) => return Came::failed(invocation, error.to_string()),
         };
@@ -44,6 +60,7 @@ impl Sweeper {
             "alerts": correlated.alerts + closed.alerts,
             "withdrawn": correlated.withdrawn + closed.withdrawn,
             "left": correlated.left + closed.left,
+            "moved_access": moved_access,
         });
         Came { line, answer: Ok(answer) }
     }

@@ -5,6 +5,7 @@ mod changes;
 mod close_day;
 mod deliver;
 mod history;
+mod impacts;
 mod reconcile;
 mod task;
 mod undecided;

@@ -1,10 +1,13 @@
 //! Notices: alerts that the watcher raises about its own work, and about what should agree and does not.
 
+mod access_moved;
 mod text;
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
+
+pub use access_moved::AccessMoved;
 
 use super::announcement::{Announcement, Candidate, RuleWindow, Settled};
 use super::compose;
@@ -84,6 +87,8 @@ pub enum Notice {
         /// Of how many of those Immuta told
         told: u64,
     },
+    /// A change of a policy, tag or attribute moved access
+    AccessMoved(AccessMoved),
     /// Another pack or configuration is in force
     PackChanged {
         /// The bundle before, if there was one
@@ -104,6 +109,7 @@ const PACK_CHANGED: &str = "8a3d7f0e-6f0c-4c1b-9d0e-2f6f3b1d5a03";
 const NOTIFICATIONS_NOT_AUDITED: &str = "8a3d7f0e-6f0c-4c1b-9d0e-2f6f3b1d5a31";
 const CHANGES_NOT_ANNOUNCED: &str = "8a3d7f0e-6f0c-4c1b-9d0e-2f6f3b1d5a32";
 const EXPORT_NOT_CLASSIFIED: &str = "8a3d7f0e-6f0c-4c1b-9d0e-2f6f3b1d5a21";
+const ACCESS_MOVED: &str = "8a3d7f0e-6f0c-4c1b-9d0e-2f6f3b1d5a41";
 const EXPORTS_SILENT: &str = "8a3d7f0e-6f0c-4c1b-9d0e-2f6f3b1d5a22";
 
 impl Notice {
@@ -115,6 +121,7 @@ impl Notice {
             Notice::ExportsSilent { .. } => (EXPORTS_SILENT, "exports_silent"),
             Notice::NotificationsNotAudited { .. } => (NOTIFICATIONS_NOT_AUDITED, "notifications_not_audited"),
             Notice::ChangesNotAnnounced { .. } => (CHANGES_NOT_ANNOUNCED, "changes_not_announced"),
+            Notice::AccessMoved(_) => (ACCESS_MOVED, "access_moved"),
             Notice::PackChanged { .. } => (PACK_CHANGED, "pack_changed"),
         }
     }
@@ -122,6 +129,7 @@ impl Notice {
     fn at(&self) -> DateTime<Utc> {
         match self {
             Notice::ExportTooLarge { at, .. } | Notice::ExportGone { at, .. } | Notice::PackChanged { at, .. } => *at,
+            Notice::AccessMoved(moved) => moved.at,
             Notice::ExportNotClassified { since, .. } | Notice::ExportsSilent { since, .. } => *since,
             Notice::NotificationsNotAudited { received, .. } => *received,
             Notice::ChangesNotAnnounced { examples, .. } => {
@@ -143,6 +151,7 @@ impl Notice {
             Notice::ExportGone { uri, .. } => vec![key("export", uri)],
             Notice::NotificationsNotAudited { kind, all, .. } => vec![key("type", kind), key("receipts", all)],
             Notice::ChangesNotAnnounced { kind, all, .. } => vec![key("kind", kind), key("events", all)],
+            Notice::AccessMoved(moved) => vec![key("event", &moved.event.to_string())],
             Notice::PackChanged { from, to, at, .. } => vec![
                 key("from", from.as_deref().unwrap_or_default()),
                 key("to", to),

@@ -22,6 +22,7 @@ impl Notice {
             Notice::ChangesNotAnnounced { kind, count, examples, events, told, .. } => {
                 changes_not_announced(kind, *count, examples, *events, *told, lake)
             }
+            Notice::AccessMoved(moved) => moved.text(lake),
             Notice::PackChanged { from, to, by, .. } => pack_changed(from.as_deref(), to, by, lake),
         }
     }
@@ -179,7 +180,7 @@ fn pack_changed(from: Option<&str>, to: &str, by: &str, lake: &str) -> NoticeTex
     }
 }
 
-fn fact(label: &str, value: String) -> Fact {
+pub(super) fn fact(label: &str, value: String) -> Fact {
     Fact { label: label.to_owned(), value }
 }
 
@@ -209,7 +210,7 @@ fn bucket_of(uri: &str) -> &str {
 }
 
 /// A text as one word of a shell's.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/:._-=+@,".contains(&byte);
     if !text.is_empty() && text.bytes().all(is_plain) {
         text.to_owned()

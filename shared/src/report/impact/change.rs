@@ -83,6 +83,19 @@ impl Change {
         took_place(self.status.as_deref())
     }
 
+    /// What it is of, and where, by the names in the event; of several one and how many more.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let some = |names: &[String]| match names {
+            [] => None,
+            [one] => Some(one.clone()),
+            [first, rest @ ..] => Some(format!("{first} and {} more", rest.len())),
+        };
+        let what = some(&self.names).unwrap_or_else(|| format!("an unnamed {}", self.family.as_str()));
+        let place = some(&self.columns).or_else(|| some(&self.objects)).or_else(|| some(&self.subjects));
+        place.map_or_else(|| what.clone(), |place| format!("{what} · {place}"))
+    }
+
     /// Whether it is of a policy as a whole, so that what it does to data sources follows as events of their own.
     #[must_use]
     pub fn is_of_a_whole_policy(&self) -> bool {
