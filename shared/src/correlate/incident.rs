@@ -34,7 +34,8 @@ impl Incident {
     /// Whether an event of this time belongs to it.
     #[must_use]
     pub fn spans(&self, time: DateTime<Utc>) -> bool {
-        self.stretches.iter().any(|stretch| (stretch.from..=stretch.to).contains(&time))
+        let at = self.stretches.partition_point(|stretch| stretch.to < time);
+        self.stretches.get(at).is_some_and(|stretch| stretch.from <= time)
     }
 
     /// Its first event's time.

@@ -11,6 +11,9 @@ use super::signal::Signal;
 use super::sliding::{Hit, Sliding};
 use crate::rules::{Correlation, Look, Rule, Test, Window};
 
+/// Numbers beyond are taken for damage, and not counted: a few of them would be more than can be added up.
+const LARGEST: f64 = 1e15;
+
 /// How far before the beginning of an alert window, and beyond its end, signals bear on what comes of it.
 ///
 /// Twice the timespan before: a window's own incidents reach back once, and whether one of them is the former window's going
@@ -59,6 +62,8 @@ pub struct Replay<'c> {
     groups: Numbers<GroupKey>,
     values: Numbers<GroupKey>,
     known: Known,
+    /// What was taken in since the last turn
+    hits: Vec<Hit>,
     found: Vec<(DateTime<Utc>, u32, Draft)>,
 }
 
@@ -75,6 +80,8 @@ struct InGroup {
     own: Option<Sliding>,
     /// The present alert window
     start: DateTime<Utc>,
+    /// The last hit
+    last: i64,
     last_held: Option<i64>,
     draft: Option<Draft>,
 }
@@ -86,7 +93,8 @@ struct Draft {
     events: u64,
     /// How many of the events that came were looked at
     counted: u64,
-    value: f64,
+    /// The highest value so far
+    value: Option<f64>,
 }
 
 impl<'c> Replay<'c> {
@@ -104,20 +112,39 @@ impl<'c> Replay<'c> {
             _ => Known::Sliding(HashMap::new()),
         };
         let (groups, values) = (Numbers::new(), Numbers::new());
-        Self { correlation, window: rule.window, wanted, complete, groups, values, known, found: Vec::new() }
+        Self {
+            correlation,
+            window: rule.window,
+            wanted,
+            complete,
+            groups,
+            values,
+            known,
+            hits: Vec::new(),
+            found: Vec::new(),
+        }
     }
 
-    /// Takes the signals of a stretch of time in, in whatever order; what lies before it was taken in before. A signal that
-    /// comes twice counts once.
+    /// Takes signals of a stretch of time in, in whatever order; what lies before it was taken in before. A signal that comes
+    /// twice counts once. Nothing is counted before [`Self::turn`].
     pub fn take<'s>(&mut self, signals: impl IntoIterator<Item = &'s Signal>) {
-        let mut hits = Vec::new();
         for signal in signals {
-            self.hits_of(signal, &mut hits);
+            self.hits_of(signal);
         }
+    }
+
+    /// Counts what was taken in: the stretch of time is over.
+    pub fn turn(&mut self) {
+        let mut hits = std::mem::take(&mut self.hits);
         hits.sort_unstable();
         hits.dedup();
         let timespan = self.correlation.timespan.num_microseconds().unwrap_or(i64::MAX);
-        for hit in &hits {
+        for (index, hit) in hits.iter().enumerate() {
+            // What an event says of a group in several hits is judged as a whole.
+            let goes_on = |next: &Hit| {
+                (next.time, next.position, next.event, next.group) == (hit.time, hit.position, hit.event, hit.group)
+            };
+            let judge = !hits.get(index + 1).is_some_and(goes_on);
             match &mut self.known {
                 Known::Awaited(look, groups) => groups.entry(hit.group).or_default().take(hit, *look, timespan),
                 Known::Sliding(groups) => {
@@ -126,18 +153,28 @@ impl<'c> Replay<'c> {
                         all: Sliding::new(self.correlation),
                         own: None,
                         start,
+                        last: hit.time,
                         last_held: None,
                         draft: None,
                     });
-                    if let Some((start, draft)) = group.take(hit, start, self.correlation, timespan) {
+                    if let Some((start, draft)) = group.take(hit, judge, start, self.correlation, timespan) {
                         self.found.push((start, hit.group, draft));
                     }
                 }
             }
         }
+        if let (Known::Sliding(groups), Some(last)) = (&mut self.known, hits.last()) {
+            let (found, window) = (&mut self.found, self.window);
+            groups.retain(|number, group| {
+                group.is_needed_after(last.time, timespan, window) || {
+                    found.extend(group.draft.take().map(|draft| (group.start, *number, draft)));
+                    false
+                }
+            });
+        }
     }
 
-    fn hits_of(&mut self, signal: &Signal, hits: &mut Vec<Hit>) {
+    fn hits_of(&mut self, signal: &Signal) {
         let keeps_positions = matches!(self.correlation.test, Test::Together(_) | Test::InOrder | Test::Absent(_));
         let positions = self.correlation.all_rules().enumerate().filter(|(_, rule)| rule.id == signal.rule);
         for (position, _) in positions {
@@ -150,7 +187,7 @@ impl<'c> Replay<'c> {
             for group in groups {
                 let group = self.groups.of(group);
                 let time = signal.time.timestamp_micros();
-                hits.extend(values.iter().map(|value| Hit {
+                self.hits.extend(values.iter().map(|value| Hit {
                     time,
                     position,
                     event: signal.event,
@@ -171,7 +208,7 @@ impl<'c> Replay<'c> {
             Test::Number { field, .. } => {
                 let values = field.iter().flat_map(|field| signal.values(field));
                 values
-                    .filter_map(|value| value.parse::<f64>().ok().filter(|value| value.is_finite()))
+                    .filter_map(|value| value.parse::<f64>().ok().filter(|value| value.abs() <= LARGEST))
                     .map(f64::to_bits)
                     .collect()
             }
@@ -181,7 +218,8 @@ impl<'c> Replay<'c> {
 
     /// What came about.
     #[must_use]
-    pub fn finish(self) -> Outcome {
+    pub fn finish(mut self) -> Outcome {
+        self.turn();
         let Self { correlation, window, wanted, complete, groups, known, mut found, .. } = self;
         let mut open: BTreeMap<DateTime<Utc>, DateTime<Utc>> = BTreeMap::new();
         match known {
@@ -223,7 +261,7 @@ impl<'c> Replay<'c> {
                 group,
                 stretches,
                 events: draft.events,
-                value: draft.value,
+                value: draft.value.unwrap_or_default(),
                 moments: Vec::new(),
             })
         };
@@ -241,10 +279,12 @@ impl InGroup {
     fn take(
         &mut self,
         hit: &Hit,
+        judge: bool,
         start: DateTime<Utc>,
         correlation: &Correlation,
         timespan: i64,
     ) -> Option<(DateTime<Utc>, Draft)> {
+        self.last = hit.time;
         let mut former = None;
         if self.start != start {
             former = self.draft.take().map(|draft| (self.start, draft));
@@ -254,16 +294,29 @@ impl InGroup {
             let goes_on = self.last_held.is_some_and(|held| held >= start.timestamp_micros().saturating_sub(timespan));
             self.own = goes_on.then(|| Sliding::new(correlation));
         }
-        let all = self.all.take(hit, correlation, timespan);
+        let judged = |hits: &mut Sliding| {
+            hits.take(hit, correlation, timespan);
+            if judge { hits.value(correlation, hit.time.saturating_sub(timespan)) } else { None }
+        };
+        let all = judged(&mut self.all);
         self.last_held = all.map(|_| hit.time).or(self.last_held);
         let (held, counted) = match &mut self.own {
-            Some(own) => (own.take(hit, correlation, timespan), &*own),
+            Some(own) => (judged(own), &*own),
             None => (all, &self.all),
         };
         if let Some(value) = held {
             self.draft.get_or_insert_default().held(hit.time, value, counted);
         }
         former
+    }
+}
+
+impl InGroup {
+    /// Whether anything of it bears on hits that come after this time: on what goes on over the end of a window, for as long
+    /// as twice the timespan.
+    fn is_needed_after(&self, time: i64, timespan: i64, window: Window) -> bool {
+        let is_recent = self.last >= time.saturating_sub(timespan.saturating_mul(2));
+        is_recent || self.start == window.start(DateTime::from_timestamp_micros(time))
     }
 }
 
@@ -276,13 +329,13 @@ impl Draft {
         }
         self.events += hits.events_since(self.counted);
         self.counted = hits.events();
-        self.value = if self.value > value { self.value } else { value };
+        self.value = Some(self.value.map_or(value, |known| known.max(value)));
     }
 
     fn alone(&mut self, time: i64) {
         self.stretches.push((time, time));
         self.events += 1;
-        self.value += 1.0;
+        self.value = Some(self.value.unwrap_or_default() + 1.0);
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, Utc};
 
+use crate::digest;
 use crate::event::{Event, EventKey, Field};
 use crate::rules::{KeyField, Rule};
 
@@ -38,7 +39,7 @@ impl Signal {
     /// The signal of a match; none if no correlation counts the rule, or if nobody knows when it was.
     #[must_use]
     pub fn of(rule: &Rule, event: &Event<'_>, export: &str, line: u64) -> Option<Self> {
-        if rule.kept_fields.is_empty() {
+        if !rule.is_counted {
             return None;
         }
         let time = event.time()?.trunc_subsecs(6); // as ledgers keep it
@@ -49,7 +50,7 @@ impl Signal {
             let mut values = field.values(event);
             values.truncate(most);
             for value in &mut values {
-                value.truncate(value.floor_char_boundary(LONGEST_VALUE));
+                shorten(value);
             }
             if !values.is_empty() {
                 fields.insert(field.name().to_owned(), values);
@@ -62,5 +63,15 @@ impl Signal {
     #[must_use]
     pub fn values(&self, field: &str) -> &[String] {
         self.fields.get(field).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Cuts a long value short. What is cut off is told by its hash, so that two that differ there are not taken for one.
+fn shorten(value: &mut String) {
+    if value.len() > LONGEST_VALUE {
+        let rest = digest::short(value.as_bytes());
+        value.truncate(value.floor_char_boundary(LONGEST_VALUE));
+        value.push_str("… ");
+        value.push_str(&rest);
     }
 }

@@ -30,8 +30,6 @@ const MILLIONTHS: f64 = 1e6;
 pub(super) struct Sliding {
     /// Times and values, the oldest first
     hits: VecDeque<(i64, u64)>,
-    /// Hits that came so far
-    came: u64,
     /// Events that came so far: several hits of one event are one
     events: u64,
     /// For each hit in `hits` how many events had come before it
@@ -73,17 +71,17 @@ impl Sliding {
             Test::Together(_) => Tally::Together(vec![None; rules]),
             Test::InOrder => Tally::InOrder(vec![None; rules]),
         };
-        Self { hits: VecDeque::new(), came: 0, events: 0, events_before: VecDeque::new(), last_event: None, tally }
+        Self { hits: VecDeque::new(), events: 0, events_before: VecDeque::new(), last_event: None, tally }
     }
 
-    /// Takes a hit in, and says what is counted now if the correlation's condition holds. `timespan` is in microseconds.
-    pub(super) fn take(&mut self, hit: &Hit, correlation: &Correlation, timespan: i64) -> Option<f64> {
+    /// Takes a hit in. `timespan` is in microseconds.
+    pub(super) fn take(&mut self, hit: &Hit, correlation: &Correlation, timespan: i64) {
         self.forget_before(hit.time.saturating_sub(timespan));
         let position = usize::from(hit.position);
         if position >= correlation.rules.len() {
             // It breaks every chain that it would lie in.
-            *self = Self { came: self.came, events: self.events, ..Self::new(correlation) };
-            return None;
+            *self = Self { events: self.events, ..Self::new(correlation) };
+            return;
         }
         self.events_before.push_back(self.events);
         if self.last_event != Some(hit.event) {
@@ -91,7 +89,6 @@ impl Sliding {
             self.events += 1;
         }
         self.hits.push_back((hit.time, hit.value));
-        self.came += 1;
         match &mut self.tally {
             Tally::Events => {}
             Tally::Distinct(values) => *values.entry(hit.value).or_default() += 1,
@@ -106,7 +103,6 @@ impl Sliding {
                 begun[position] = if position == 0 { Some(hit.time) } else { begun[position - 1] };
             }
         }
-        self.value(correlation, hit.time.saturating_sub(timespan))
     }
 
     fn forget_before(&mut self, oldest: i64) {
@@ -140,7 +136,7 @@ impl Sliding {
         clippy::cast_precision_loss,
         reason = "counts beyond 2^52 do not come up, and conditions compare with numbers"
     )]
-    fn value(&self, correlation: &Correlation, oldest: i64) -> Option<f64> {
+    pub(super) fn value(&self, correlation: &Correlation, oldest: i64) -> Option<f64> {
         let counted = match (&self.tally, &correlation.test) {
             (Tally::Events, _) => self.hits.len() as f64,
             (Tally::Distinct(values), _) => values.len() as f64,

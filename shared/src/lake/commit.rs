@@ -194,7 +194,7 @@ impl<S: Store> Lake<'_, S> {
         let touched = Touched::by(self.store, &findings, &source.id, former_manifest, announce.is_some()).await?;
         let manifest = self.write_files(source, &version, findings, context, &mut lease, (announce, told)).await?;
         lease.keep(self.clock.now()).await?;
-        touched.leave(self.store, &manifest).await?;
+        let word = touched.leave(self.store, &manifest).await?;
 
         let condition = former.map_or(Condition::Absent, |(_, etag)| Condition::Matches(etag));
         lease.keep(self.clock.now()).await?;
@@ -211,7 +211,7 @@ impl<S: Store> Lake<'_, S> {
             self.store.remove(name).await?;
         }
         lease.keep(self.clock.now()).await?;
-        Touched::clear_before(self.store, &manifest).await?;
+        Touched::clear_before(self.store, &source.id, word.as_ref()).await?;
         lease.release(self.clock.now()).await?;
         Ok(Outcome::Committed(Box::new(manifest)))
     }

@@ -4,43 +4,38 @@
 //! 2. For each correlation: which alert windows can come out otherwise for it. However many exports touched one, it is looked
 //!    at once.
 //! 3. Take the correlation's lease. Who does not get it leaves the entries to whoever comes next.
-//! 4. Read the results of these windows with their versions, *then* list and read the signals, and go through them.
-//! 5. Where a result is another than before: leave in the outbox what people have to be told of it, then write it, if it is
-//!    still the version that was read; if not, begin again. So whoever writes last has seen everything.
-//! 6. Remove the entries.
+//! 4. Go through its windows, as [`windows`] says.
+//! 5. Enter what was done, and remove the entries of which nothing is left to do.
 //!
 //! A crash anywhere leaves the entries, and doing it again does it over.
 
+mod stale;
+mod windows;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, NaiveDate, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use self::windows::Work;
 use super::alerts::ReadError;
 use super::clock::Clock;
-use super::commit::Announce as _;
-use super::correlated::{self, Correlated, Header};
-use super::lease::{Asked, Lease, LeaseError};
+use super::lease::{Asked, Lease};
 use super::names;
-use super::signals::Sources;
-use super::store::{Condition, Store, StoreError, Written};
+use super::store::{Condition, ETag, Store, StoreError};
 use super::touched::{Standing, Touched, standing};
-use super::watermark::remembered_watermark;
-use crate::alerts::{AlertId, Contribution};
 use crate::config::Configuration;
-use crate::correlate::{Outcome, Replay, TimeLines, reach, touched};
-use crate::event::time;
+use crate::correlate::{reach, touched};
 use crate::export::Source;
-use crate::findings::Blob;
-use crate::notify::{Announcer, Commit, RuleWindow, Withdrawn};
-use crate::rules::{Correlation, Pack, Rule};
-
-/// So often a result that somebody else wrote meanwhile is looked at anew.
-const ATTEMPTS: u32 = 5;
+use crate::rules::{Correlation, Pack, Rule, RuleId};
 
 /// How long a correlation's lease lasts unless it is renewed, which it is with each date that is read: whoever dies over it
 /// holds it up for no longer.
 const LEASE: TimeDelta = TimeDelta::minutes(4);
+
+/// An entry for another pack is looked at after this long: longer than any function runs, so that whoever that pack is in
+/// force for has had time to.
+const OF_ANOTHER_PACK: TimeDelta = TimeDelta::minutes(16);
 
 /// An entry whose commit is not in force after this long never will be.
 const ABANDONED: TimeDelta = TimeDelta::days(1);
@@ -76,13 +71,20 @@ pub enum Taken {
 }
 
 impl Taken {
-    fn takes(self, touched: &Touched) -> bool {
+    fn folder(self) -> &'static str {
         match self {
-            Self::All => true,
-            Self::Announced => touched.announce,
-            Self::Silent => !touched.announce,
+            Self::All => names::TOUCHED,
+            Self::Announced => names::TOUCHED_ANNOUNCED,
+            Self::Silent => names::TOUCHED_SILENT,
         }
     }
+}
+
+/// An entry that is looked at.
+struct Ready {
+    name: String,
+    etag: ETag,
+    touched: Touched,
 }
 
 /// The alert windows of a correlation that are to be looked at, each with whether people are told of what comes of it.
@@ -133,66 +135,93 @@ pub enum CorrelateError {
 /// What is left under a window's name while something in it cannot be judged.
 #[derive(Debug, Serialize, Deserialize)]
 struct OpenWindow {
+    /// Whether people are told of what comes of it
+    announce: bool,
     /// From when on the log must be whole for the first of it
     due: DateTime<Utc>,
 }
 
-/// What became of the windows of one correlation.
-enum Came {
-    Done,
-    Busy,
-}
-
 impl<S: Store> Correlator<'_, S> {
-    /// Correlates what commits have touched.
+    /// Correlates what commits have touched. One entry or correlation that fails holds up no other; the first error is given
+    /// once all were tried.
     ///
     /// # Errors
     /// [`CorrelateError`]
     pub async fn correlate(&self) -> Result<CorrelatedTally, CorrelateError> {
         let mut tally = CorrelatedTally::default();
-        let mut ready: BTreeMap<String, Touched> = BTreeMap::new();
-        let mut first_error = None;
-        for entry in self.store.list(names::TOUCHED).await? {
-            let standing = match standing(self.store, &entry.name).await {
-                Ok(standing) => standing,
-                // One that fails holds up no other.
-                Err(error) => {
-                    first_error.get_or_insert(error);
-                    continue;
+        let mut first_error: Option<CorrelateError> = None;
+        let mut ready = Vec::new();
+        for entry in self.store.list(self.taken.folder()).await? {
+            let age = entry.written.map(|written| self.clock.now() - written);
+            match standing(self.store, &entry.name).await {
+                Ok(Standing::InForce(mut touched, etag)) => {
+                    if touched.pack != self.pack.hash() {
+                        if age.is_some_and(|age| age < OF_ANOTHER_PACK) {
+                            continue;
+                        }
+                        touched.pack = self.pack.hash().to_owned();
+                        touched.done.clear();
+                    }
+                    ready.push(Ready { name: entry.name, etag, touched: *touched });
                 }
-            };
-            match standing {
-                Standing::InForce(touched) if self.taken.takes(&touched) => {
-                    ready.insert(entry.name, touched);
-                }
-                Standing::NotInForce if entry.written.is_some_and(|at| self.clock.now() - at > ABANDONED) => {
+                Ok(Standing::NotInForce) if age.is_some_and(|age| age > ABANDONED) => {
                     self.store.remove(&entry.name).await?;
                 }
-                // For somebody else, or for later.
-                Standing::InForce(_) | Standing::NotInForce | Standing::Gone => {}
+                // About to come, or followed by another that has taken it over.
+                Ok(Standing::NotInForce | Standing::Gone) => {}
+                Err(error) => {
+                    first_error.get_or_insert(error.into());
+                }
             }
         }
         if ready.is_empty() {
-            return first_error.map_or(Ok(tally), |error| Err(error.into()));
+            return first_error.map_or(Ok(tally), Err);
         }
-        let complete = remembered_watermark(self.store).await?;
-        let mut unfinished = false;
+        let standing = self.standing_results(&ready, &mut tally).await?;
+        let mut done: BTreeSet<RuleId> = BTreeSet::new();
         for (rule, correlation) in self.correlations() {
-            let starts = windows(rule, correlation, ready.values());
-            if starts.is_empty() {
-                continue;
+            let Ok(id) = rule.id.parse::<RuleId>() else { continue };
+            let left = || ready.iter().map(|ready| &ready.touched).filter(|touched| !touched.done.contains(&id));
+            let mut starts = windows_of(rule, correlation, left());
+            if let Some(found) = standing.get(&rule.id).filter(|_| left().next().is_some()) {
+                for (start, announce) in found {
+                    *starts.entry(*start).or_default() |= announce;
+                }
             }
-            unfinished |= self.windows(rule, correlation, &starts, complete, &mut tally).await?;
+            match self.windows(rule, correlation, &starts, None, &mut tally).await {
+                Ok(true) => {
+                    done.insert(id);
+                }
+                Ok(false) => {}
+                Err(error) => {
+                    first_error.get_or_insert(error);
+                }
+            }
         }
-        if unfinished {
-            tally.left += ready.len() as u64;
-        } else {
-            for name in ready.keys() {
-                self.store.remove(name).await?;
+        self.enter_what_is_done(ready, &done, &mut tally).await?;
+        first_error.map_or(Ok(tally), Err)
+    }
+
+    /// Removes the entries that every correlation has looked at, and enters in the others which have. An entry that changed
+    /// meanwhile stays as it is: then it is looked at once more than it must.
+    async fn enter_what_is_done(
+        &self,
+        ready: Vec<Ready>,
+        done: &BTreeSet<RuleId>,
+        tally: &mut CorrelatedTally,
+    ) -> Result<(), StoreError> {
+        for Ready { name, etag, mut touched } in ready {
+            touched.done.extend(done);
+            let is_done = |rule: &Rule| rule.id.parse().is_ok_and(|id| touched.done.contains(&id));
+            if self.pack.correlations().all(|(rule, _)| is_done(rule)) {
+                self.store.remove(&name).await?;
                 tally.entries += 1;
+            } else {
+                self.store.put_if(&name, touched.encode(), Condition::Matches(etag)).await?;
+                tally.left += 1;
             }
         }
-        first_error.map_or(Ok(tally), |error| Err(error.into()))
+        Ok(())
     }
 
     /// The correlations, beginning with another one each time: where time is short, those behind have their turn as well.
@@ -211,26 +240,35 @@ impl<S: Store> Correlator<'_, S> {
     /// [`CorrelateError`]
     pub async fn close(&self, complete: DateTime<Utc>) -> Result<CorrelatedTally, CorrelateError> {
         let mut tally = CorrelatedTally::default();
+        let mut first_error = None;
         for (rule, correlation) in self.correlations() {
             let mut starts = Starts::new();
             for entry in self.store.list(&names::open_of(&rule.id)).await? {
                 let Some(window_start) = names::open_window_of(&entry.name) else { continue };
                 let Some(stored) = self.store.get(&entry.name).await? else { continue };
-                // One that cannot be read is looked at, and written anew.
-                let open = serde_json::from_slice::<OpenWindow>(&stored.content);
-                if open.is_ok_and(|open| open.due >= complete) {
-                    continue;
+                match serde_json::from_slice::<OpenWindow>(&stored.content) {
+                    Ok(open) if open.due >= complete => {}
+                    Ok(open) => {
+                        starts.insert(window_start, open.announce);
+                    }
+                    // Looked at, and written anew.
+                    Err(_) => {
+                        starts.insert(window_start, true);
+                    }
                 }
-                starts.insert(window_start, self.taken != Taken::Silent);
             }
-            if !starts.is_empty() && self.windows(rule, correlation, &starts, Some(complete), &mut tally).await? {
-                tally.left += 1;
+            match self.windows(rule, correlation, &starts, Some(complete), &mut tally).await {
+                Ok(true) => {}
+                Ok(false) => tally.left += 1,
+                Err(error) => {
+                    first_error.get_or_insert(error);
+                }
             }
         }
-        Ok(tally)
+        first_error.map_or(Ok(tally), Err)
     }
 
-    /// Correlates windows of one correlation. Whether some of them are left to somebody else.
+    /// Correlates windows of one correlation. Whether all of them were: what is not is left to somebody else.
     async fn windows(
         &self,
         rule: &Rule,
@@ -239,33 +277,37 @@ impl<S: Store> Correlator<'_, S> {
         complete: Option<DateTime<Utc>>,
         tally: &mut CorrelatedTally,
     ) -> Result<bool, CorrelateError> {
-        if self.until.is_some_and(|until| self.clock.now() > until) {
+        if starts.is_empty() {
             return Ok(true);
         }
-        let source = source_of(rule);
+        let source = source_of(&rule.id);
         let asked = Lease::ask(self.store, &source.id, self.clock.now(), LEASE).await?;
-        let Asked::Held(mut lease) = asked else { return Ok(true) };
-        let mut came = Ok(Came::Done);
+        let Asked::Held(mut lease) = asked else { return Ok(false) };
+        let work = Work { correlator: self, rule, correlation, complete, starts };
+        let mut came = Ok(true);
         for near in near_each_other(rule, correlation, starts) {
-            let work = Work { correlator: self, rule, correlation, complete, starts, source: &source };
-            came = work.together(&near, &mut lease, tally).await;
-            if !matches!(came, Ok(Came::Done)) {
+            came = if self.is_late() { Ok(false) } else { work.together(&near, &mut lease, tally).await };
+            if !matches!(came, Ok(true)) {
                 break;
             }
         }
         // Should the lease stay, it runs out.
         let _ = lease.give_up(self.clock.now()).await;
-        Ok(matches!(came?, Came::Busy))
+        came
+    }
+
+    fn is_late(&self) -> bool {
+        self.until.is_some_and(|until| self.clock.now() > until)
     }
 }
 
 /// Stands for a correlation where an export's address would stand.
-fn source_of(rule: &Rule) -> Source {
-    Source::at(format!("correlation:{}", rule.id))
+fn source_of(rule: &str) -> Source {
+    Source::at(format!("correlation:{rule}"))
 }
 
 /// The alert windows of a correlation that come out otherwise for what was touched, perhaps.
-fn windows<'t>(rule: &Rule, correlation: &Correlation, entries: impl Iterator<Item = &'t Touched>) -> Starts {
+fn windows_of<'t>(rule: &Rule, correlation: &Correlation, entries: impl Iterator<Item = &'t Touched>) -> Starts {
     let rules: Vec<_> = correlation.all_rules().filter_map(|counted| counted.id.parse().ok()).collect();
     // Several exports touch the same hours.
     let mut spans: BTreeMap<_, bool> = BTreeMap::new();
@@ -283,15 +325,17 @@ fn windows<'t>(rule: &Rule, correlation: &Correlation, entries: impl Iterator<It
     starts
 }
 
+/// A run of windows begins anew after this long: what is kept while it is gone through grows with it.
+const LONGEST_RUN: TimeDelta = TimeDelta::days(62);
+
 /// Cuts windows into runs of such as share signals.
 fn near_each_other(rule: &Rule, correlation: &Correlation, starts: &Starts) -> Vec<BTreeSet<DateTime<Utc>>> {
     let (before, after) = reach(correlation);
     let mut runs: Vec<BTreeSet<DateTime<Utc>>> = Vec::new();
     for start in starts.keys() {
-        let joins = runs
-            .last()
-            .and_then(BTreeSet::last)
-            .is_some_and(|last| *last + rule.window.length() + after + before >= *start);
+        let joins = runs.last().and_then(|run| run.first().zip(run.last())).is_some_and(|(first, last)| {
+            *last + rule.window.length() + after + before >= *start && *start - *first <= LONGEST_RUN
+        });
         match runs.last_mut().filter(|_| joins) {
             Some(run) => {
                 run.insert(*start);
@@ -300,215 +344,4 @@ fn near_each_other(rule: &Rule, correlation: &Correlation, starts: &Starts) -> V
         }
     }
     runs
-}
-
-/// What stands in the lake for some windows, by their beginnings.
-type Results = BTreeMap<DateTime<Utc>, Correlated>;
-
-/// The windows of one correlation, while its lease is held.
-struct Work<'w, 'c, S> {
-    correlator: &'w Correlator<'c, S>,
-    rule: &'w Rule,
-    correlation: &'w Correlation,
-    complete: Option<DateTime<Utc>>,
-    /// Of all windows, whether people are told of what comes of them
-    starts: &'w Starts,
-    source: &'w Source,
-}
-
-impl<S: Store> Work<'_, '_, S> {
-    async fn together(
-        &self,
-        starts: &BTreeSet<DateTime<Utc>>,
-        lease: &mut Lease<'_, S>,
-        tally: &mut CorrelatedTally,
-    ) -> Result<Came, CorrelateError> {
-        for _ in 0..ATTEMPTS {
-            let before = self.results(starts).await?;
-            let outcome = match self.outcome(starts, lease).await? {
-                Some(outcome) => outcome,
-                None => return Ok(Came::Busy),
-            };
-            match self.enter(starts, before, outcome, lease, tally).await {
-                Ok(true) => {
-                    tally.windows += starts.len() as u64;
-                    return Ok(Came::Done);
-                }
-                Ok(false) => {}
-                Err(LeaseError::Lost) => return Ok(Came::Busy),
-                Err(LeaseError::Store(error)) => return Err(error.into()),
-            }
-        }
-        Err(CorrelateError::Disturbed(self.rule.name.clone()))
-    }
-
-    /// What stands in the lake now, with its versions.
-    async fn results(&self, starts: &BTreeSet<DateTime<Utc>>) -> Result<Results, StoreError> {
-        let store = self.correlator.store;
-        let dates: BTreeSet<NaiveDate> = starts.iter().map(DateTime::date_naive).collect();
-        let mut there = BTreeSet::new();
-        for date in dates {
-            there.extend(
-                store.list(&names::correlated_on(date, &self.rule.id)).await?.into_iter().map(|entry| entry.name),
-            );
-        }
-        let mut results = BTreeMap::new();
-        for start in starts {
-            let name = names::correlated(&self.rule.id, *start);
-            if there.contains(&name)
-                && let Some(found) = Correlated::read(store, &name).await?
-            {
-                results.insert(*start, found);
-            }
-        }
-        Ok(results)
-    }
-
-    /// Goes through the signals that bear on these windows; none if the lease is lost.
-    async fn outcome(
-        &self,
-        starts: &BTreeSet<DateTime<Utc>>,
-        lease: &mut Lease<'_, S>,
-    ) -> Result<Option<Outcome>, CorrelateError> {
-        let (Some(first), Some(last)) = (starts.first(), starts.last()) else { return Ok(Some(Outcome::default())) };
-        let (before, after) = reach(self.correlation);
-        let from = (*first - before).date_naive();
-        let to = (*last + self.rule.window.length() + after).date_naive();
-        let rules: BTreeSet<String> = self.correlation.all_rules().map(|rule| rule.id.clone()).collect();
-        let (store, mut sources) = (self.correlator.store, Sources::default());
-        let mut replay = Replay::new(self.rule, self.correlation, starts.clone(), self.complete);
-        let mut dates = BTreeSet::new();
-        for date in from.iter_days().take_while(|date| *date <= to) {
-            if lease.keep(self.correlator.clock.now()).await.is_err() {
-                return Ok(None);
-            }
-            let signals = sources.signals(store, &rules, date).await?;
-            if !signals.is_empty() {
-                dates.insert(date);
-            }
-            replay.take(&signals);
-        }
-        let mut outcome = replay.finish();
-        if outcome.incidents.is_empty() {
-            return Ok(Some(outcome));
-        }
-        let stretches: Vec<_> = outcome.incidents.iter().flat_map(|incident| incident.stretches.clone()).collect();
-        let is_told_of = |date: &&NaiveDate| {
-            stretches.iter().any(|stretch| (stretch.from.date_naive()..=stretch.to.date_naive()).contains(*date))
-        };
-        let mut lines = TimeLines::new(self.correlation, outcome.incidents);
-        for date in dates.iter().filter(is_told_of) {
-            lines.take(&sources.signals(store, &rules, *date).await?);
-        }
-        outcome.incidents = lines.finish();
-        Ok(Some(outcome))
-    }
-
-    /// Writes what is another than before. Whether nobody else had written meanwhile.
-    async fn enter(
-        &self,
-        starts: &BTreeSet<DateTime<Utc>>,
-        mut before: Results,
-        outcome: Outcome,
-        lease: &mut Lease<'_, S>,
-        tally: &mut CorrelatedTally,
-    ) -> Result<bool, LeaseError> {
-        let mut found: BTreeMap<DateTime<Utc>, BTreeMap<AlertId, Contribution>> = BTreeMap::new();
-        for incident in &outcome.incidents {
-            let lateness = self.correlator.configuration.correlations.lateness.delta();
-            let contribution = Contribution::of_incident(self.rule, self.correlation, incident, lateness);
-            found.entry(incident.window_start).or_default().insert(contribution.alert.clone(), contribution);
-        }
-        for start in starts {
-            lease.keep(self.correlator.clock.now()).await?;
-            if let Some(due) = outcome.open.get(start) {
-                self.leave_open(*start, *due).await?;
-            }
-            let contributions = found.remove(start).unwrap_or_default();
-            if !self.enter_one(*start, before.remove(start), &contributions, tally).await? {
-                return Ok(false);
-            }
-        }
-        self.close_the_rest(starts, &outcome).await?;
-        Ok(true)
-    }
-
-    async fn leave_open(&self, window_start: DateTime<Utc>, due: DateTime<Utc>) -> Result<(), StoreError> {
-        let open = serde_json::to_vec(&OpenWindow { due }).unwrap_or_default();
-        self.correlator.store.put(&names::open(&self.rule.id, window_start), &mut Blob::of(&open)).await
-    }
-
-    /// Of windows in which nothing is open any more, removes what says so.
-    async fn close_the_rest(&self, starts: &BTreeSet<DateTime<Utc>>, outcome: &Outcome) -> Result<(), StoreError> {
-        if !matches!(self.correlation.test, crate::rules::Test::Absent(_)) {
-            return Ok(());
-        }
-        let store = self.correlator.store;
-        let closed: BTreeSet<String> = starts
-            .iter()
-            .filter(|start| !outcome.open.contains_key(start))
-            .map(|start| names::open(&self.rule.id, *start))
-            .collect();
-        for entry in store.list(&names::open_of(&self.rule.id)).await? {
-            if closed.contains(&entry.name) {
-                store.remove(&entry.name).await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn enter_one(
-        &self,
-        window_start: DateTime<Utc>,
-        before: Option<Correlated>,
-        contributions: &BTreeMap<AlertId, Contribution>,
-        tally: &mut CorrelatedTally,
-    ) -> Result<bool, StoreError> {
-        let Correlator { store, clock, pack, configuration, lake, .. } = self.correlator;
-        let body = correlated::body(contributions);
-        let name = names::correlated(&self.rule.id, window_start);
-        let is_as_before = match &before {
-            None => contributions.is_empty(),
-            Some(before) => before.says(&body),
-        };
-        if is_as_before {
-            return Ok(true);
-        }
-        let announce = self.starts.get(&window_start).copied().unwrap_or_default();
-        let former = before.as_ref().map_or_else(|| Ok(BTreeMap::new()), |before| before.alerts(&name))?;
-        let header =
-            Header::of(self.rule, window_start, (pack.hash(), &configuration.hash()), (contributions.len(), &body));
-        let content = correlated::file(&header, &body);
-        let news: Vec<&Contribution> =
-            contributions.values().filter(|found| is_news(found, former.get(&found.alert))).collect();
-        let withdrawn: Vec<AlertId> = former.keys().filter(|id| !contributions.contains_key(*id)).cloned().collect();
-        let commit = Commit::of_correlated(&self.source.uri, &name, &header, correlated::version(&content));
-        let mut announcer =
-            Announcer::new(pack, &configuration.notify, lake, &self.source.uri, clock.now().trunc_subsecs(3));
-        for contribution in news.iter().filter(|_| announce) {
-            announcer.take(contribution);
-        }
-        let of = RuleWindow { rule: self.rule.id.clone(), start: window_start, hours: self.rule.window.hours() };
-        let told = withdrawn.iter().filter(|_| self.correlator.taken != Taken::Silent);
-        let withdrawals = told.map(|alert| Withdrawn { alert: alert.clone(), of: of.clone() }).collect();
-        if let Some(entry) = announcer.announcement(commit, withdrawals) {
-            let window = time::text(window_start);
-            store
-                .put(&names::outbox(&self.source.id, &[&window, &correlated::version(&content)]), &mut Blob::of(&entry))
-                .await?;
-        }
-        let condition = before.map_or(Condition::Absent, |before| Condition::Matches(before.etag));
-        if store.put_if(&name, content, condition).await? == Written::Conflict {
-            return Ok(false);
-        }
-        tally.changed += 1;
-        tally.alerts += news.len() as u64;
-        tally.withdrawn += withdrawn.len() as u64;
-        Ok(true)
-    }
-}
-
-/// Whether people have not been told as much.
-fn is_news(found: &Contribution, before: Option<&Contribution>) -> bool {
-    before.is_none_or(|before| found.level > before.level || found.route > before.route)
 }

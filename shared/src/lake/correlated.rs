@@ -35,6 +35,7 @@ pub(crate) struct Header {
 /// What a correlation found in a window, as it stands in the lake.
 #[derive(Debug, Clone)]
 pub(super) struct Correlated {
+    pub(super) header: Header,
     /// What stands below its first line
     body: Vec<u8>,
     pub(super) etag: ETag,
@@ -95,7 +96,7 @@ impl Correlated {
         let Some(stored) = store.get(name).await? else { return Ok(None) };
         let end = stored.content.iter().position(|byte| *byte == b'\n').unwrap_or(stored.content.len());
         let (header, body) = stored.content.split_at(end);
-        serde_json::from_slice::<Header>(header).map_err(|error| {
+        let header = serde_json::from_slice::<Header>(header).map_err(|error| {
             StoreError::new(
                 "read",
                 name,
@@ -103,12 +104,18 @@ impl Correlated {
             )
         })?;
         let body = body.strip_prefix(b"\n").unwrap_or(body).to_vec();
-        Ok(Some(Self { body, etag: stored.etag }))
+        Ok(Some(Self { header, body, etag: stored.etag }))
     }
 
     /// Whether it says the same of the same alerts.
     pub(super) fn says(&self, body: &[u8]) -> bool {
         self.body == body
+    }
+
+    /// The header of the same file without any alert, found by this pack and configuration.
+    pub(super) fn emptied(&self, pack: &str, configuration: &str) -> Header {
+        let (pack, configuration, release) = (pack.to_owned(), configuration.to_owned(), RELEASE.to_owned());
+        Header { pack, configuration, release, alerts: 0, ..self.header.clone() }.sealed(&[])
     }
 
     /// Its alerts.

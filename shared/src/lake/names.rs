@@ -33,7 +33,9 @@
 //!
 //! ```text
 //! correlated/date=YYYY-MM-DD/<rule>/<HHMM>.ndjson  what a correlation found in the alert window that begins then
-//! touched/<source>-<commit>.json                   which signals a commit changed; gone when their windows are correlated
+//! touched/announced/<source>-<random>.json         which signals a commit changed that people are told of; gone when their
+//!                                                  windows are correlated
+//! touched/silent/<source>-<random>.json            the same of a commit that nobody is told of
 //! open/<rule>/<YYYYMMDDTHHMM>.json                 a window of an absence with something that cannot be judged yet
 //! ```
 //!
@@ -124,6 +126,10 @@ pub const SIGNALS: &str = "signals/";
 pub const CORRELATED: &str = "correlated/";
 /// The folder of what commits changed that has yet to be correlated.
 pub const TOUCHED: &str = "touched/";
+/// Of commits that people are told of.
+pub const TOUCHED_ANNOUNCED: &str = "touched/announced/";
+/// Of commits that nobody is told of.
+pub const TOUCHED_SILENT: &str = "touched/silent/";
 /// The folder of windows with something that cannot be judged yet.
 pub const OPEN: &str = "open/";
 /// The folders of files that manifests name.
@@ -219,6 +225,27 @@ pub fn signals_of(rule: &str, date: NaiveDate) -> String {
     format!("{SIGNALS}rule={rule}/date={}/", date.format("%Y-%m-%d"))
 }
 
+/// The signals of a rule in the month of a date.
+#[must_use]
+pub fn signals_in_month(rule: &str, date: NaiveDate) -> String {
+    format!("{SIGNALS}rule={rule}/date={}-", date.format("%Y-%m"))
+}
+
+/// What correlations found in the alert windows that begin on a date.
+#[must_use]
+pub fn all_correlated_on(date: NaiveDate) -> String {
+    format!("{CORRELATED}date={}/", date.format("%Y-%m-%d"))
+}
+
+/// The correlation and the alert window that a name in [`CORRELATED`] is about.
+#[must_use]
+pub fn correlated_window_of(name: &str) -> Option<(&str, DateTime<Utc>)> {
+    let mut parts = name.strip_prefix(CORRELATED)?.split('/').skip(1);
+    let (rule, time) = (parts.next()?, parts.next()?.split_once('.')?.0);
+    let time = chrono::NaiveTime::parse_from_str(&format!("{time}00"), "%H%M%S").ok()?;
+    Some((rule, date_of(name)?.and_time(time).and_utc()))
+}
+
 /// What a correlation found in the alert windows that begin on a date.
 #[must_use]
 pub fn correlated_on(date: NaiveDate, rule: &str) -> String {
@@ -233,14 +260,15 @@ pub fn correlated(rule: &str, window_start: DateTime<Utc>) -> String {
 
 /// What the entries begin with that say which signals the commits of an export changed.
 #[must_use]
-pub fn touched_of(source: &SourceId) -> String {
-    format!("{TOUCHED}{source}-")
+pub fn touched_of(announce: bool, source: &SourceId) -> String {
+    format!("{}{source}-", if announce { TOUCHED_ANNOUNCED } else { TOUCHED_SILENT })
 }
 
-/// Which signals a commit of an export changed.
+/// Which signals a commit of an export changed, under a name that no other attempt draws: so whoever is done with it may
+/// remove it, whatever came since.
 #[must_use]
-pub fn touched(source: &SourceId, commit: &[&str]) -> String {
-    format!("{}{}.json", touched_of(source), commit_digest(commit))
+pub fn touched(announce: bool, source: &SourceId, drawn: u64) -> String {
+    format!("{}{drawn:016x}.json", touched_of(announce, source))
 }
 
 /// Stands for everything that a manifest depends on.

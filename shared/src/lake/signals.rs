@@ -13,7 +13,7 @@ use super::at_once::{SMALL_FILES, at_once};
 use super::columns::{column, each_batch};
 use super::manifest::Manifest;
 use super::names;
-use super::store::{Entry, Store, StoreError};
+use super::store::{Store, StoreError};
 use crate::correlate::Signal;
 
 const COLUMNS: [&str; 4] = ["event_key", "event_time", "line", "fields"];
@@ -27,22 +27,54 @@ pub(super) struct Sources {
     known: BTreeMap<String, Known>,
 }
 
+/// Beyond so many dates they are listed by the month.
+const FEW_DATES: i64 = 5;
+
+/// The files of signals of some rules, by rule and date.
+pub(super) type SignalFiles = BTreeMap<String, BTreeMap<NaiveDate, Vec<String>>>;
+
+/// Lists the files of signals of some rules from a date to a date.
+pub(super) async fn list_signals(
+    store: &impl Store,
+    rules: &BTreeSet<String>,
+    first: NaiveDate,
+    last: NaiveDate,
+) -> Result<SignalFiles, StoreError> {
+    let mut files = SignalFiles::new();
+    for rule in rules {
+        let of_rule = files.entry(rule.clone()).or_default();
+        let dates = first.iter_days().take_while(|date| *date <= last);
+        let prefixes: BTreeSet<String> = if (last - first).num_days() < FEW_DATES {
+            dates.map(|date| names::signals_of(rule, date)).collect()
+        } else {
+            dates.map(|date| names::signals_in_month(rule, date)).collect()
+        };
+        for prefix in prefixes {
+            for entry in store.list(&prefix).await? {
+                if let Some(date) = names::date_of(&entry.name).filter(|date| (first..=last).contains(date)) {
+                    of_rule.entry(date).or_default().push(entry.name);
+                }
+            }
+        }
+    }
+    Ok(files)
+}
+
 impl Sources {
-    /// The signals of some rules on a date, of every export that is committed.
-    pub(super) async fn signals(
+    /// Shows the signals of some rules on a date, of every export that is committed, one file after the other.
+    pub(super) async fn each_file(
         &mut self,
         store: &impl Store,
-        rules: &BTreeSet<String>,
+        files: &SignalFiles,
         date: NaiveDate,
-    ) -> Result<Vec<Signal>, ReadError> {
-        let mut entries: Vec<(&String, Entry)> = Vec::new();
-        for rule in rules {
-            let found = store.list(&names::signals_of(rule, date)).await?;
-            entries.extend(found.into_iter().map(|entry| (rule, entry)));
-        }
-        let unknown: BTreeSet<String> = entries
-            .iter()
-            .filter_map(|(_, entry)| names::source_of(&entry.name))
+        mut take: impl FnMut(Vec<Signal>) + Send,
+    ) -> Result<(), ReadError> {
+        let of_date = || {
+            let rules = files.iter().filter_map(|(rule, dates)| Some((rule, dates.get(&date)?)));
+            rules.flat_map(|(rule, names)| names.iter().map(move |name| (rule, name)))
+        };
+        let unknown: BTreeSet<String> = of_date()
+            .filter_map(|(_, name)| names::source_of(name))
             .filter(|source| !self.known.contains_key(*source))
             .map(str::to_owned)
             .collect();
@@ -51,15 +83,16 @@ impl Sources {
             self.known.insert(source, known);
         })
         .await?;
-        let reads = entries.into_iter().filter_map(|(rule, entry)| {
-            let (export, files) = self.known.get(names::source_of(&entry.name)?)?.as_ref()?;
-            files.contains(&entry.name).then(|| read_file(store, rule, entry.name, Arc::clone(export)))
+        let reads = of_date().filter_map(|(rule, name)| {
+            let (export, files) = self.known.get(names::source_of(name)?)?.as_ref()?;
+            files.contains(name).then(|| read_file(store, rule, name.clone(), Arc::clone(export)))
         });
-        let mut signals = Vec::new();
-        at_once(SMALL_FILES, reads, |found: Vec<Signal>| signals.extend(found)).await?;
-        Ok(signals)
+        at_once(FILES_AHEAD, reads, &mut take).await
     }
 }
+
+/// So many files are read while one is gone through; each is held in memory as a whole.
+const FILES_AHEAD: usize = 4;
 
 /// An export's address, and its files of signals; none if no manifest that can be read says so.
 type Known = Option<(Arc<str>, BTreeSet<String>)>;

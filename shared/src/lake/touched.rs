@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::manifest::Manifest;
 use super::names;
-use super::store::{Store, StoreError};
+use super::store::{ETag, Entry, Store, StoreError};
 use crate::export::SourceId;
 use crate::findings::{Blob, Findings};
 use crate::rules::RuleId;
@@ -28,6 +28,14 @@ pub(super) struct Touched {
     pub(super) commit: String,
     /// Whether people are told of what comes of it
     pub(super) announce: bool,
+    /// The hash of the pack that has to look at it
+    pub(super) pack: String,
+    /// Whether the export was classified by another pack before, so that what its correlations found may be out of date
+    #[serde(default)]
+    pub(super) repacked: bool,
+    /// The correlations of that pack which have looked at it
+    #[serde(default)]
+    pub(super) done: BTreeSet<RuleId>,
     /// For each rule the hours since 1970 in which signals came, or may have gone
     pub(super) hours: BTreeMap<RuleId, BTreeSet<i64>>,
 }
@@ -43,13 +51,21 @@ impl Touched {
         announce: bool,
     ) -> Result<Self, StoreError> {
         let mut hours: BTreeMap<RuleId, BTreeSet<i64>> = BTreeMap::new();
-        let mut touched =
-            Self { manifest: names::manifest(source), commit: String::new(), announce, hours: BTreeMap::new() };
-        for entry in store.list(&names::touched_of(source)).await? {
+        let mut touched = Self {
+            manifest: names::manifest(source),
+            commit: String::new(),
+            announce,
+            pack: former.map_or_else(String::new, |former| former.pack.clone()),
+            repacked: false,
+            done: BTreeSet::new(),
+            hours: BTreeMap::new(),
+        };
+        for entry in of_source(store, source).await? {
             let Some(stored) = store.get(&entry.name).await? else { continue };
             // One that cannot be read was of this export, and is done over.
             let Ok(found) = serde_json::from_slice::<Self>(&stored.content) else { continue };
             touched.announce |= found.announce;
+            touched.repacked |= found.repacked;
             for (rule, of_rule) in found.hours {
                 hours.entry(rule).or_default().extend(of_rule);
             }
@@ -66,23 +82,31 @@ impl Touched {
         Ok(Self { hours, ..touched })
     }
 
-    /// Leaves an entry for the commit that is about to come.
-    pub(super) async fn leave(mut self, store: &impl Store, manifest: &Manifest) -> Result<(), StoreError> {
+    /// Leaves an entry for the commit that is about to come; its name, if there is anything to look at.
+    pub(super) async fn leave(mut self, store: &impl Store, manifest: &Manifest) -> Result<Option<String>, StoreError> {
         if self.hours.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         self.commit = names::commit_digest(&manifest.made_from());
-        let content = serde_json::to_vec(&self).unwrap_or_default();
-        store.put(&names::touched(&manifest.source, &manifest.made_from()), &mut Blob::of(&content)).await
+        self.repacked |= !self.pack.is_empty() && self.pack != manifest.pack;
+        self.pack.clone_from(&manifest.pack);
+        let name = names::touched(self.announce, &manifest.source, fastrand::u64(..));
+        store.put(&name, &mut Blob::of(&self.encode())).await?;
+        Ok(Some(name))
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
     }
 
     /// Removes the entries of commits before the one that stands now, which has taken them over.
-    pub(super) async fn clear_before(store: &impl Store, manifest: &Manifest) -> Result<(), StoreError> {
-        let own = names::touched(&manifest.source, &manifest.made_from());
-        for entry in store.list(&names::touched_of(&manifest.source)).await? {
-            if entry.name != own {
-                store.remove(&entry.name).await?;
-            }
+    pub(super) async fn clear_before(
+        store: &impl Store,
+        source: &SourceId,
+        own: Option<&String>,
+    ) -> Result<(), StoreError> {
+        for entry in of_source(store, source).await?.into_iter().filter(|entry| Some(&entry.name) != own) {
+            store.remove(&entry.name).await?;
         }
         Ok(())
     }
@@ -97,11 +121,18 @@ impl Touched {
     }
 }
 
+/// Every entry of an export.
+async fn of_source(store: &impl Store, source: &SourceId) -> Result<Vec<Entry>, StoreError> {
+    let mut entries = store.list(&names::touched_of(true, source)).await?;
+    entries.extend(store.list(&names::touched_of(false, source)).await?);
+    Ok(entries)
+}
+
 /// Where an entry stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Standing {
     /// Its commit is in force, and its windows are to be correlated
-    InForce(Touched),
+    InForce(Box<Touched>, ETag),
     /// Its commit has not come yet, or was followed by another
     NotInForce,
     /// Somebody was quicker
@@ -111,11 +142,12 @@ pub(super) enum Standing {
 /// Reads an entry, and looks whether its commit is in force.
 pub(super) async fn standing(store: &impl Store, name: &str) -> Result<Standing, StoreError> {
     let Some(stored) = store.get(name).await? else { return Ok(Standing::Gone) };
+    let etag = stored.etag;
     let touched: Touched = serde_json::from_slice(&stored.content)
         .map_err(|error| StoreError::new("read", name, format!("it is damaged: {error}; `run --again` mends it")))?;
     let Some(stored) = store.get(&touched.manifest).await? else { return Ok(Standing::NotInForce) };
     let manifest: Manifest = serde_json::from_slice(&stored.content)
         .map_err(|error| StoreError::new("read", &touched.manifest, format!("the manifest is damaged: {error}")))?;
     let is_in_force = names::commit_digest(&manifest.made_from()) == touched.commit;
-    Ok(if is_in_force { Standing::InForce(touched) } else { Standing::NotInForce })
+    Ok(if is_in_force { Standing::InForce(Box::new(touched), etag) } else { Standing::NotInForce })
 }

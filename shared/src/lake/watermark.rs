@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::manifest::read_manifests;
 use super::names;
-use super::store::{Condition, Store, StoreError};
+use super::store::{Condition, Store, StoreError, Written};
 use crate::event::Service;
 
 /// The version of this form; a later one may add fields, never change the meaning of one.
@@ -47,14 +47,16 @@ pub async fn move_watermark(
     let Some(complete) = complete.filter(|complete| Some(*complete) != known) else { return Ok(known) };
     let content = serde_json::to_vec(&Remembered { complete_version: VERSION, complete }).unwrap_or_default();
     let condition = former.map_or(Condition::Absent, |former| Condition::Matches(former.etag));
-    // Should somebody else be quicker, theirs is as good: what is not judged now is judged with the next turn.
-    store.put_if(names::COMPLETE, content, condition).await?;
-    Ok(Some(complete))
+    match store.put_if(names::COMPLETE, content, condition).await? {
+        Written::Done(_) => Ok(Some(complete)),
+        // Somebody else was quicker, and what is remembered counts: what is not judged now is judged with the next turn.
+        Written::Conflict => remembered_watermark(store).await,
+    }
 }
 
 /// The time before which no event is expected any more: the latest event of all exports, less the lateness that is allowed.
-/// None if there is no event yet. `now` guards against records from the future, and is of no other account: where no
-/// exports come, nothing is said to be whole.
+/// None if there is no event yet. Where no exports come, nothing is said to be whole; an export with a record from the
+/// future, after `now`, says nothing either.
 ///
 /// # Errors
 /// Those of the store.
@@ -65,6 +67,6 @@ pub async fn watermark(
 ) -> Result<Option<DateTime<Utc>>, StoreError> {
     let manifests = read_manifests(store).await?.into_iter().filter_map(|(_, manifest)| manifest.ok());
     let exports = manifests.filter(|manifest| manifest.service == Service::Audit);
-    let latest = exports.filter_map(|manifest| manifest.last_event).map(|last| last.min(now)).max();
+    let latest = exports.filter_map(|manifest| manifest.last_event).filter(|last| *last <= now).max();
     Ok(latest.and_then(|latest| latest.checked_sub_signed(lateness)))
 }

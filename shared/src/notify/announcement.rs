@@ -219,6 +219,7 @@ pub struct Announcer<'a> {
     candidates: BTreeMap<RuleWindow, Vec<Candidate>>,
     surplus: BTreeMap<RuleWindow, u64>,
     late: BTreeMap<(String, Level), Late>,
+    has_late: bool,
 }
 
 impl<'a> Announcer<'a> {
@@ -233,11 +234,24 @@ impl<'a> Announcer<'a> {
     ) -> Self {
         let max_age = notify.max_age.delta();
         let (candidates, surplus) = (BTreeMap::new(), BTreeMap::new());
-        Self { pack, lake, uri, written, max_age, candidates, surplus, late: BTreeMap::new() }
+        Self { pack, lake, uri, written, max_age, candidates, surplus, late: BTreeMap::new(), has_late: false }
+    }
+
+    /// Takes an alert that may have been told before, unless it is one for the summary, which would speak of it again.
+    pub(crate) fn take_if_recent(&mut self, contribution: &Contribution) {
+        if contribution.news_at().is_some_and(|at| at >= self.written - self.max_age) {
+            self.take(contribution);
+        }
+    }
+
+    /// Whether something was for the summary.
+    pub(crate) fn told_late(&self) -> bool {
+        self.has_late
     }
 
     fn take_late(&mut self, contribution: &Contribution, level: Level) {
         let is_open = u64::from(contribution.route == Route::Dashboard);
+        self.has_late = true;
         let late = self.late.entry((contribution.rule.clone(), level)).or_insert_with(|| Late {
             rule: contribution.rule.clone(),
             rule_name: contribution.rule_name.clone(),

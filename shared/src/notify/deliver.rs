@@ -20,7 +20,7 @@ use super::confirmation::Verdict;
 use super::message::Message;
 use super::messenger::Messenger;
 use super::round::{Contents, Messages, Parcel, Round};
-use crate::alerts::Approvals;
+use crate::alerts::{AlertId, Approvals};
 use crate::config::{Destination, NotifyConfiguration};
 use crate::export::Source;
 use crate::lake::{
@@ -286,11 +286,17 @@ impl<S: Store, M: Messenger> Office<'_, S, M> {
     /// Of an entry whose commit was followed by another before everybody was told, or has not come yet: keeps the alerts
     /// that stand in what is committed now.
     async fn keep_what_stands(&self, commit: &Commit, announcement: &mut Announcement) -> Result<(), DeliverError> {
-        let dates: BTreeSet<NaiveDate> = announcement.candidates.iter().map(|each| each.alert.date()).collect();
+        let examples = announcement.late.iter().map(|late| &late.example);
+        let alerts = announcement.candidates.iter().map(|each| &each.alert).chain(examples);
+        let dates: BTreeSet<NaiveDate> = alerts.map(AlertId::date).collect();
         let standing = alerts_committed(self.store, &commit.manifest, &dates).await?;
         announcement.candidates.retain(|candidate| standing.contains(&candidate.alert));
         if commit.is_of_correlation() {
-            // A later result says only what is news beyond this one.
+            // A later result says only what is news beyond this one; one that never came is done over.
+            announcement.late.retain(|late| standing.contains(&late.example));
+            if announcement.candidates.is_empty() {
+                announcement.surplus.clear();
+            }
             return Ok(());
         }
         announcement.surplus.clear();

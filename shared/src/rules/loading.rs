@@ -172,6 +172,7 @@ impl<'l> Loading<'l> {
             controls: Vec::new(),
             fields,
             kinds,
+            is_counted: false,
             kept_fields: Vec::new(),
             lists,
             words,

@@ -57,7 +57,9 @@ pub struct Rule {
     pub fields: Vec<String>,
     /// The kinds it is about, if it names them; empty if it may be about any.
     pub kinds: Vec<String>,
-    /// The fields that correlations ask of its matches; empty if none counts it.
+    /// Whether a correlation counts its matches.
+    pub is_counted: bool,
+    /// The fields that correlations ask of its matches.
     pub kept_fields: Vec<KeyField>,
     pub(super) lists: ListUses,
     /// What it compares with, as the file spells it

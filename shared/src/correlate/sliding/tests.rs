@@ -70,11 +70,17 @@ fn by_the_library(section: &str, hits: &[Hit]) -> Vec<Option<f64>> {
     found.into_iter().map(|value| value.filter(holds)).collect()
 }
 
+/// What is counted once a hit is taken in, if the condition holds.
+fn taken(sliding: &mut Sliding, hit: &Hit, correlation: &Correlation) -> Option<f64> {
+    sliding.take(hit, correlation, SPAN);
+    sliding.value(correlation, hit.time - SPAN)
+}
+
 fn as_time_goes_on(section: &str, hits: &[Hit]) -> Vec<Option<f64>> {
     let pack = pack(section);
     let (_, correlation) = pack.correlations().next().unwrap();
     let mut sliding = Sliding::new(correlation);
-    hits.iter().map(|hit| sliding.take(hit, correlation, SPAN)).collect()
+    hits.iter().map(|hit| taken(&mut sliding, hit, correlation)).collect()
 }
 
 /// Those whose value is a number, and those whose value stands for a text.
@@ -176,7 +182,7 @@ fn an_event_that_comes_in_between_breaks_the_chain() {
             group: 0,
             value: 0,
         });
-        hits.filter(|hit| sliding.take(hit, correlation, SPAN).is_some()).count()
+        hits.filter(|hit| taken(&mut sliding, hit, correlation).is_some()).count()
     };
     assert_eq!(found(&[0, 1]), 1);
     assert_eq!(found(&[0, 2, 1]), 0);

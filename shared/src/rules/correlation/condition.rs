@@ -154,6 +154,12 @@ impl Expression {
         }
     }
 
+    /// Whether it holds only if every one of so many rules matched.
+    #[must_use]
+    pub fn is_of_all(&self, rules: usize) -> bool {
+        matches!(self, Self::All(parts) if (0..rules).all(|rule| parts.contains(&Self::Rule(rule))))
+    }
+
     /// The expression of a condition that names rules; the name that none of them has, if there is one.
     pub(super) fn of(condition: &ConditionExpr, position: &impl Fn(&str) -> Option<usize>) -> Result<Self, String> {
         let all =

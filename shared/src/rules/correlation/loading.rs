@@ -124,6 +124,7 @@ impl PendingCorrelation {
             controls: watch.controls,
             fields: Vec::new(),
             kinds: Vec::new(),
+            is_counted: false,
             kept_fields: Vec::new(),
             lists: Vec::new(),
             words: Vec::new(),
@@ -318,7 +319,7 @@ impl Loading<'_> {
             }
         }
         for rule in self.rules.iter().filter(|rule| matches!(rule.role, Role::Counted) && !counted.contains(&rule.id)) {
-            if errors.is_empty() {
+            if errors.is_empty() && self.errors.is_empty() {
                 let message = "nobody is told of this rule, and no correlation counts it; give it a level and the whole of \
                                `watch:`, or name it in a correlation";
                 errors.push(RuleError {
@@ -372,6 +373,21 @@ impl Loading<'_> {
         let counted: Vec<CountedRule> = rules.iter().filter_map(&mut find).collect();
         let unless: Vec<CountedRule> = unless.iter().filter_map(&mut find).collect();
         let all: Vec<&CountedRule> = counted.iter().chain(&unless).collect();
+        for (index, rule) in all.iter().enumerate() {
+            if all[..index].contains(rule) {
+                wrong(format!("{} is named twice: one match of it would be two", rule.name));
+            }
+        }
+        for alias in aliases.keys().filter(|alias| !group_by.contains(alias)) {
+            wrong(format!("the alias {alias} is not used: group-by does not name it"));
+        }
+        // What goes on from one alert window to the next is told once; in short windows that would hide what comes new.
+        let counts_up = matches!(&test, PendingTest::Ready(test) if test.is_of_a_number());
+        if counts_up && timespan > rule.window.length() {
+            wrong(
+                "the alert window (`watch.window`) is shorter than the timespan: make it as long at least".to_owned(),
+            );
+        }
         let named = |name: &str| all.iter().position(|rule| rule.name == name || rule.id == name);
         let group_by = group_by.into_iter().map(|name| group_field(name, &aliases, &all, &mut wrong)).collect();
         for (alias, of) in &aliases {
@@ -419,6 +435,7 @@ impl Loading<'_> {
         let Some(counts) = correlation.correlation() else { return };
         for (position, counted) in counts.all_rules().enumerate() {
             let Some(rule) = self.rules.iter_mut().find(|rule| rule.id == counted.id) else { continue };
+            rule.is_counted = true;
             for field in counts.fields_of(position).map(key_field) {
                 if !rule.kept_fields.contains(&field) {
                     rule.kept_fields.push(field);
