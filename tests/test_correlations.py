@@ -30,12 +30,12 @@ def change(kind: str, at: datetime, number: int, actor="ann@example.com", **chan
 
 
 def tagged(kind: str, at: datetime, number: int) -> dict:
-    targets = [{"type": "DATASOURCE", "id": "640", "name": "Customers"}]
+    targets = [{"type": "DATASOURCE", "id": "640", "name": "sales.customers"}]
     return change(kind, at, number, targetType="DATASOURCE", targets=targets, payload={"tag": {"name": "Discovered.PII"}})
 
 
 def queried(at: datetime, number: int, status="SUCCESS", actor="bob@example.com") -> dict:
-    targets = [{"type": "DATASOURCE", "id": "640", "name": "Customers"}]
+    targets = [{"type": "DATASOURCE", "id": "640", "name": "sales.customers"}]
     payload = {"objectsAccessed": [{"name": "sales.customers", "datasourceId": 640}]}
     made = change("Query", at, number, actor=actor, targetType="DATASOURCE", targets=targets, payload=payload)
     return {**made, "action": "QUERY", "actionStatus": status}

@@ -8,6 +8,8 @@
 mod approving;
 #[path = "lake_protocol/correlating.rs"]
 mod correlating;
+#[path = "lake_protocol/correlating_among_others.rs"]
+mod correlating_among_others;
 #[path = "lake_protocol/delivering.rs"]
 mod delivering;
 #[path = "lake_protocol/disturbed.rs"]

@@ -21,10 +21,10 @@ use crate::world::{
     Files, MOMENTS, Pause, Process, TestClock, TestExport, assert_same_swept, commit, commit_again, poll, run,
 };
 
-static CONFIGURATION: LazyLock<Configuration> = LazyLock::new(Configuration::default);
+pub(crate) static CONFIGURATION: LazyLock<Configuration> = LazyLock::new(Configuration::default);
 
 /// A rule that is only counted, of a kind of its own.
-fn counted(name: &str, kind: &str, number: u32) -> PackFile {
+pub(crate) fn counted(name: &str, kind: &str, number: u32) -> PackFile {
     let text = format!(
         "title: {name}
 id: 00000000-0000-0000-0000-{number:012}
@@ -40,7 +40,7 @@ watch:
     PackFile { path: format!("{name}.yml"), text }
 }
 
-fn correlation(name: &str, number: u32, section: &str, window: &str, unless: &str) -> PackFile {
+pub(crate) fn correlation(name: &str, number: u32, section: &str, window: &str, unless: &str) -> PackFile {
     let text = format!(
         "title: {name}
 id: 00000000-0000-0000-0001-{number:012}
@@ -64,7 +64,7 @@ watch:
 }
 
 /// One correlation of every type.
-static CORRELATIONS: LazyLock<Pack> = LazyLock::new(|| {
+pub(crate) static CORRELATIONS: LazyLock<Pack> = LazyLock::new(|| {
     let by_actor = |kind: &str, rules: &str, span: &str, rest: &str| {
         format!("  type: {kind}\n  rules: {rules}\n  group-by: [watch.actor]\n  timespan: {span}\n{rest}")
     };
@@ -95,7 +95,7 @@ static CORRELATIONS: LazyLock<Pack> = LazyLock::new(|| {
     Pack::compile(&files, &CONFIGURATION).unwrap_or_else(|errors| panic!("{errors}"))
 });
 
-fn correlator<'c, S>(store: &'c S, clock: &'c TestClock) -> Correlator<'c, S> {
+pub(crate) fn correlator<'c, S>(store: &'c S, clock: &'c TestClock) -> Correlator<'c, S> {
     Correlator {
         store,
         clock,
@@ -108,7 +108,7 @@ fn correlator<'c, S>(store: &'c S, clock: &'c TestClock) -> Correlator<'c, S> {
 }
 
 /// All that the schedule does, once.
-async fn sweep(store: &impl Store, clock: &TestClock) -> Result<CorrelatedTally, CorrelateError> {
+pub(crate) async fn sweep(store: &impl Store, clock: &TestClock) -> Result<CorrelatedTally, CorrelateError> {
     let correlator = correlator(store, clock);
     let complete = move_watermark(store, TimeDelta::hours(6), clock.now()).await?;
     let mut tally = correlator.correlate().await?;
@@ -132,13 +132,13 @@ fn swept(exports: &[TestExport]) -> Files {
     lake(&store)
 }
 
-fn alerts(store: &MemoryStore) -> Vec<Alert> {
+pub(crate) fn alerts(store: &MemoryStore) -> Vec<Alert> {
     let mut found = Vec::new();
     run(visit_alerts(store, .., &mut |alert| found.push(alert))).unwrap();
     found
 }
 
-fn event(id: u16, kind: &str, actor: &str, minute: i64, object: u8) -> String {
+pub(crate) fn event(id: u16, kind: &str, actor: &str, minute: i64, object: u8) -> String {
     let start: DateTime<Utc> = "2026-11-02T20:00:00Z".parse().unwrap();
     let time = (start + TimeDelta::minutes(minute)).to_rfc3339();
     format!(
