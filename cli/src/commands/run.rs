@@ -34,6 +34,12 @@ const WAIT: Duration = Duration::from_millis(200);
 /// How many exports are read at once, at the least, into a lake in S3: most of the time is spent waiting for it.
 const JOBS_FOR_S3: usize = 8;
 
+/// The stack of a thread that classifies: values nested as deep as may be take a frame for each level.
+const STACK: usize = 8 * 1024 * 1024;
+
+/// For so long another process that correlates the same windows is waited for.
+const PATIENCE: Duration = Duration::from_secs(300);
+
 /// How long to wait before looking again where the lake is in S3, where looking takes longer and is paid for.
 const WAIT_FOR_S3: Duration = Duration::from_secs(2);
 
@@ -69,9 +75,10 @@ pub(crate) fn run(arguments: &Run) -> Result<Exit> {
     let by_default = if arguments.lake.address().is_some() { cores.max(JOBS_FOR_S3) } else { cores };
     let jobs = arguments.jobs.map_or(by_default, usize::from).min(exports.len()).max(1);
     std::thread::scope(|scope| -> Result<()> {
-        let threads: Vec<_> = (0..jobs).map(|_| scope.spawn(|| block_on(work.run()))).collect();
+        let thread = || std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, || block_on(work.run()));
+        let threads: Vec<_> = (0..jobs).map(|_| thread()).collect();
         for thread in threads {
-            thread
+            thread?
                 .join()
                 .map_err(|_| anyhow::anyhow!("a thread stopped; what it worked on is mended by running again"))??;
         }
@@ -116,11 +123,21 @@ fn correlate(
         let lateness = configuration.correlations.lateness.delta();
         let complete =
             if taken == Taken::All { move_watermark(store, lateness, SystemClock.now()).await? } else { None };
-        tally += Box::pin(correlator.correlate()).await?;
-        if let Some(complete) = complete {
-            tally += Box::pin(correlator.close(complete)).await?;
+        let begun = Instant::now();
+        loop {
+            let mut turn = Box::pin(correlator.correlate()).await?;
+            if let Some(complete) = complete {
+                turn += Box::pin(correlator.close(complete)).await?;
+            }
+            let left = turn.left;
+            tally += CorrelatedTally { left: 0, ..turn };
+            // Another run is at it.
+            if left == 0 || begun.elapsed() > PATIENCE {
+                tally.left = left;
+                return anyhow::Ok(());
+            }
+            tokio::time::sleep(WAIT).await;
         }
-        anyhow::Ok(())
     })?
     .context("the exports are in the lake, and correlating them failed; run again")?;
     Ok(tally)
