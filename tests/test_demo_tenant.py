@@ -32,10 +32,18 @@ class Watched:
         for alert in self.alerts:
             for key in alert["events"]:
                 self.by_key.setdefault(key, []).append(alert)
+        self.correlated = [alert for alert in self.alerts if alert.get("found")]
 
     def alerts_of(self, planted):
         """The alerts that a planted event is part of, by its id, the ledger, and the keys that alerts keep."""
         return [alert for key in self.keys[planted["event_id"]] for alert in self.by_key.get(key, [])]
+
+    def correlated_alerts_of(self, planted):
+        """The alerts of a correlation with the group of what was planted, in which one of its events is shown."""
+        keys = {key for event_id in planted["event_ids"] for key in self.keys[event_id]}
+        group = {name: [value] for name, value in planted["group"].items()}
+        of_group = [alert for alert in self.correlated if alert["rule"] == planted["rule"] and alert["key"] == group]
+        return [alert for alert in of_group if keys & {moment["event"] for moment in alert["found"]["moments"]}]
 
 
 @pytest.fixture(scope="module", params=SEEDS, ids=lambda seed: f"seed-{seed}")
@@ -47,7 +55,8 @@ def test_the_tenant_has_incidents_to_find_and_near_misses_beside_them(watched):
     truth = watched.tenant.truth
     assert len({incident["question"] for incident in truth["incidents"]}) == QUESTIONS
     assert len(truth["incidents"]) >= 30
-    assert len(truth["near_misses"]) >= len(truth["incidents"])
+    # Events of correlations can be incidents by themselves, so some names are there more than once.
+    assert len(truth["near_misses"]) >= len({incident["name"] for incident in truth["incidents"]})
 
 
 def test_every_planted_incident_is_found_with_its_rule_level_and_route(watched):
@@ -58,8 +67,38 @@ def test_every_planted_incident_is_found_with_its_rule_level_and_route(watched):
 
 def test_nothing_but_planted_incidents_interrupts_anybody(watched):
     planted = {alert["id"] for incident in watched.tenant.truth["incidents"] for alert in watched.alerts_of(incident)}
+    planted |= {alert["id"] for found in watched.tenant.truth["correlations"] for alert in watched.correlated_alerts_of(found)}
     others = [alert for alert in watched.alerts if alert["route"] in NOTIFYING and alert["id"] not in planted]
     assert others == []
+
+
+def test_every_planted_correlation_is_found_with_its_level_and_route_and_its_time_line(watched):
+    assert len({planted["rule"] for planted in watched.tenant.truth["correlations"]}) >= 10
+    for planted in watched.tenant.truth["correlations"]:
+        found = watched.correlated_alerts_of(planted)
+        assert [(alert["level"], alert["route"]) for alert in found] == [(planted["level"], planted["route"])], planted
+        shown = {moment["event"] for moment in found[0]["found"]["moments"]}
+        keys = {key for event_id in planted["event_ids"] for key in watched.keys[event_id]}
+        assert shown <= keys and (shown == keys or len(shown) >= 20), planted
+        assert (found[0]["first"], found[0]["last"]) == (planted["first"], planted["last"]), planted
+
+
+def test_nothing_but_what_was_planted_is_a_correlation(watched):
+    planted = {alert["id"] for found in watched.tenant.truth["correlations"] for alert in watched.correlated_alerts_of(found)}
+    assert [alert for alert in watched.correlated if alert["id"] not in planted] == []
+
+
+def test_no_near_miss_is_a_correlation(watched):
+    for near_miss in watched.tenant.truth["correlation_near_misses"]:
+        assert watched.correlated_alerts_of(near_miss) == [], near_miss
+
+
+def test_explain_shows_the_time_line_of_a_correlation(watched):
+    planted = watched.tenant.truth["correlations"][0]
+    [alert] = watched.correlated_alerts_of(planted)
+    said = immuta_watch("explain", alert["id"], "--lake", watched.lake).out
+    for moment in alert["found"]["moments"]:
+        assert moment["time"].replace("+00:00", "Z") in said and moment["event"] in said
 
 
 def test_no_near_miss_interrupts_anybody(watched):

@@ -24,13 +24,14 @@ use crate::tenant::{Person, Tenant, resource};
 pub(crate) use access::{asked, decided, granted, updated};
 pub(crate) use bulk::bulk;
 pub(crate) use governance::{
-    configuration_updated, domain_permissions_updated, domain_updated, global_policy, license, purpose, webhook,
+    configuration_updated, domain_permissions_updated, domain_updated, global_policy, license, named_policy, purpose,
+    webhook,
 };
 pub(crate) use identity::{
     api_key, attribute_applied, member_added, permission_applied, permission_removed, user_made,
 };
-pub(crate) use sources::{deleted, disabled_policy, newly_found};
-pub(crate) use tags::{classifier, column_of, tag_applied, tag_deleted, tag_removed};
+pub(crate) use sources::{deleted, disabled_policy, newly_found, registered};
+pub(crate) use tags::{classifier, column_of, found_in, identified, tag_applied, tag_deleted, tag_removed};
 
 /// An application event before it is written.
 #[derive(Clone)]
@@ -92,6 +93,16 @@ impl Activity {
     pub(crate) fn says(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.payload.insert(key.to_owned(), value.into());
         self
+    }
+
+    /// What it is about, or touches, of this type.
+    pub(crate) fn about(&self, r#type: &str) -> Option<&Resource> {
+        self.targets.iter().chain(&self.related).find(|resource| resource.r#type == r#type)
+    }
+
+    /// The one tag that it is about.
+    pub(crate) fn tag(&self) -> Option<&str> {
+        self.payload.get("tagName").or_else(|| self.payload.get("tag")?.get("name"))?.as_str()
     }
 
     fn failed(mut self) -> Self {
@@ -165,7 +176,8 @@ impl<'a> Occasion<'a> {
 
 /// What a quiet tenant does under the name of `kind`; a kind that ends a story brings what comes before it.
 pub(crate) fn happening(rng: &mut ChaCha8Rng, occasion: &Occasion, kind: &'static str) -> Happening {
-    if let Some(story) = access::story(rng, occasion, kind) {
+    let story = access::story(rng, occasion, kind).or_else(|| sources::story(rng, occasion, kind));
+    if let Some(story) = story {
         return story;
     }
     let activity = identity::quiet(rng, occasion, kind)

@@ -21,7 +21,8 @@ const COMPRESSION: u32 = 4;
 
 /// Writes `<out>/exports/YYYY/MM/DD/HHMM.json.gz`, one gzip NDJSON file for each time the export ran (in UTC; it holds what
 /// was received in the hours before), `<out>/immuta-watch.yml`, the configuration that the tenant's offices need, with the two
-/// files that it refers to, and `<out>/truth.json`, which names every planted incident and near miss.
+/// files that it refers to, and `<out>/truth.json`, which names every planted incident and near miss, of one event and
+/// of several together.
 ///
 /// `progress` is called now and then with the number of events written so far.
 ///
@@ -48,13 +49,16 @@ pub fn write(plan: &Plan, out: &Path, progress: &mut dyn FnMut(u64)) -> Result<S
         progress(summary.events);
     }
 
-    let findings = &exports.world.schedule.findings;
+    let planted = &exports.world.schedule.planted;
+    let (findings, courses) = (&planted.findings, &planted.courses);
     summary.near_misses = findings.iter().filter(|finding| finding.near_miss.is_some()).count() as u64;
     summary.incidents = findings.len() as u64 - summary.near_misses;
+    summary.correlation_near_misses = courses.iter().filter(|course| course.near.is_some()).count() as u64;
+    summary.correlations = courses.len() as u64 - summary.correlation_near_misses;
     for (name, content) in configuration::files(plan, &exports.world.tenant) {
         write_beside(out, name, content.as_bytes())?;
     }
-    let mut truth = serde_json::to_vec_pretty(&Truth::new(plan, &summary, findings))?;
+    let mut truth = serde_json::to_vec_pretty(&Truth::new(plan, &summary, planted))?;
     truth.push(b'\n');
     write_beside(out, "truth.json", &truth)?;
     Ok(summary)

@@ -10,7 +10,7 @@ use crate::journal::{Care, Journal, Line};
 use crate::names::SERVICES;
 use crate::offices::{BERLIN, Clocks, MANY};
 use crate::plan::{HOUR, MINUTE, Plan, SimulateError};
-use crate::query;
+use crate::query::{self, Restraint};
 use crate::rhythm;
 use crate::schedule::Schedule;
 use crate::tenant::{Person, Tenant};
@@ -45,51 +45,51 @@ impl World {
         let begin = plan.start_ms() + i64::try_from(number).unwrap_or(i64::MAX / HOUR) * HOUR;
         let load = rhythm::hour(rng, clocks, begin, plan.events_per_day);
         let mut journal = Journal::new(plan.end_ms());
+        let restraint = &mut Restraint::default();
 
         let mut until = load.by_services;
         while journal.len() < until {
             let (service, at) = batch(rng, tenant, begin);
-            query::run(rng, tenant, service, true, at, &mut journal)?;
+            query::run(rng, tenant, service, true, at, restraint, &mut journal)?;
         }
         until += load.by_machines;
         while journal.len() < until {
             let at = begin + rng.random_range(0..HOUR);
-            self.unplanned(rng, &self.by_machine(at), &mut journal)?;
+            self.unplanned(rng, &self.by_machine(at), restraint, &mut journal)?;
         }
         for (job, events) in &load.by_jobs {
             for _ in 0..*events {
                 let (at, kind) = (job.moment(rng, begin), job.kind(rng));
-                if let Some(activity) = bulk(rng, &self.by_machine(at), job.account, kind) {
-                    let id = uuid(rng);
-                    activity.note(rng, tenant, &id, at, Care::Usual, &mut journal)?;
-                }
+                let happening = bulk(rng, &self.by_machine(at), job.account, kind);
+                self.note(rng, &happening, at, &mut journal)?;
             }
-            until += events;
         }
-        until += load.by_people;
+        // What follows on the deeds of a job, such as a look at what it registered, comes on top.
+        until = journal.len() + load.by_people;
         while journal.len() < until {
             let at = begin + rng.random_range(0..HOUR);
             let office = at_work(rng, tenant, load.offices);
             if !chance(rng, IN_APPLICATION) {
                 let person = tenant.at_work(rng, office);
-                query::run(rng, tenant, person, false, at, &mut journal)?;
+                query::run(rng, tenant, person, false, at, restraint, &mut journal)?;
                 continue;
             }
             let administration = clocks.open(office, at) && chance(rng, ADMINISTRATION);
             let setting = if administration { Setting::Administration } else { Setting::Everyday };
-            self.unplanned(rng, &Occasion { tenant, clocks, at, office, setting }, &mut journal)?;
+            self.unplanned(rng, &Occasion { tenant, clocks, at, office, setting }, restraint, &mut journal)?;
         }
         for (at, happenings) in schedule.events.range(begin..begin + HOUR) {
             for happening in happenings {
                 self.note(rng, happening, *at, &mut journal)?;
             }
         }
-        let first = schedule.planted.partition_point(|planted| planted.at < begin);
-        for planted in schedule.planted[first..].iter().take_while(|planted| planted.at < begin + HOUR) {
+        let all = &schedule.planted.events;
+        let first = all.partition_point(|planted| planted.at < begin);
+        for planted in all[first..].iter().take_while(|planted| planted.at < begin + HOUR) {
             let (id, at) = (&planted.event_id, planted.at);
             match &planted.deed {
                 Deed::Done(activity) => activity.note(rng, tenant, id, at, Care::Exact(planted.late), &mut journal)?,
-                Deed::Read(reading) => query::planted(rng, tenant, reading, id, at, &mut journal)?,
+                Deed::Read(reading) => query::planted(rng, tenant, reading, id, (at, planted.late), &mut journal)?,
             }
         }
         Ok(journal.lines)
@@ -103,9 +103,13 @@ impl World {
         &self,
         rng: &mut ChaCha8Rng,
         occasion: &Occasion,
+        restraint: &mut Restraint,
         journal: &mut Journal,
     ) -> Result<(), serde_json::Error> {
-        let kind = kind(rng, occasion.setting);
+        let mut kind = kind(rng, occasion.setting);
+        if kind == "SubscriptionCreated" && !restraint.lets_in_by_hand() {
+            kind = "UserAuthenticated";
+        }
         let happening = happening(rng, occasion, kind);
         self.note(rng, &happening, occasion.at, journal)
     }

@@ -1,26 +1,31 @@
 //! What goes wrong, when incidents are planted, and beside each incident what only looks as if it did: its near misses.
 //!
 //! An incident is one event that a rule must find. A near miss is of the same sort with one thing different, so that nobody
-//! may be notified of it. The areas below list them; what is planted, and when, is decided here.
+//! may be notified of it. The areas below list them, `correlations` what takes several events, and `planting` decides when
+//! each happens.
 
+mod correlations;
 mod data;
 mod governance;
 mod people;
 mod permissions;
+mod planting;
 mod subscriptions;
-
-use std::collections::BTreeSet;
 
 use chrono::{DateTime, Timelike};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use crate::activity::Activity;
-use crate::dice::{chance, uuid, weighted};
+use crate::catalogue::Level;
+use crate::dice::{chance, weighted};
+use crate::kinds::QUERY;
 use crate::offices::{BERLIN, Clocks, Day, MANY, OFFICES, SINGAPORE};
-use crate::plan::{HOUR, Plan};
 use crate::query::Reading;
-use crate::tenant::{Person, Tenant};
+use crate::tenant::{Person, Source, Tenant};
+
+pub(crate) use correlations::Course;
+pub(crate) use planting::{Planted, plant};
 
 /// An incident as the rules should see it.
 pub(crate) struct Incident {
@@ -75,6 +80,8 @@ enum When {
     OpenOnAHolidayElsewhere,
     /// Outside business hours: nights, weekends, holidays.
     Shut,
+    /// So shortly before midnight in UTC that what takes an hour goes on into the next day, and into the next export.
+    BeforeMidnight,
     /// At night between working days.
     Night,
     /// On a Saturday or Sunday.
@@ -97,6 +104,10 @@ impl When {
                 clocks.open(office, at) && elsewhere
             }
             Self::Shut => clocks.shut(office, at),
+            Self::BeforeMidnight => {
+                let utc = DateTime::from_timestamp_millis(at).unwrap_or_default();
+                utc.hour() == 23 && (30..50).contains(&utc.minute())
+            }
             Self::Night => clocks.night(office, at),
             Self::Weekend => clocks.day(office, at) == Day::Weekend,
             Self::Holiday => clocks.shut_for_a_holiday(office, at),
@@ -173,6 +184,11 @@ impl<'a> Scene<'a> {
         self.tenant.other_than(rng, self.person)
     }
 
+    /// A table with data of this level, to which nothing happens but what is planted.
+    fn table(&self, rng: &mut ChaCha8Rng, level: Level) -> Source {
+        self.tenant.new_source(rng, level)
+    }
+
     /// Somebody else who bears the name of the person of the scene.
     fn namesake(&self, rng: &mut ChaCha8Rng) -> Person {
         self.person.namesake(rng.random_range(300_000..400_000))
@@ -186,6 +202,24 @@ pub(crate) enum Deed {
     Done(Activity),
     /// Read on a platform.
     Read(Reading),
+}
+
+impl Deed {
+    /// The kind of the event.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Done(activity) => activity.kind,
+            Self::Read(_) => QUERY,
+        }
+    }
+
+    /// The id of whoever it is that did it.
+    fn actor(&self) -> &str {
+        match self {
+            Self::Done(activity) => &activity.actor.id,
+            Self::Read(reading) => &reading.reader.actor.id,
+        }
+    }
 }
 
 /// Deeds with their milliseconds after the moment of the case.
@@ -221,107 +255,4 @@ pub(crate) struct Finding {
 fn incidents() -> impl Iterator<Item = &'static Incident> {
     let areas = [permissions::INCIDENTS, subscriptions::INCIDENTS, people::INCIDENTS];
     areas.into_iter().chain([governance::INCIDENTS, data::INCIDENTS]).flatten()
-}
-
-/// How often a moment is drawn, for each office, before it counts as one that the plan does not have. A holiday, which is the
-/// rarest, is two in a hundred hours even where a plan of three weeks has but one.
-const DRAWS: u32 = 800;
-
-/// How long before the end of the plan the last planted event happens: queries are pulled by the hour.
-const TAIL: i64 = 3 * HOUR;
-
-/// Every incident, with its near misses, once in a plan of up to three weeks and once more for every three weeks; none of those
-/// whose moment the plan does not have, such as a holiday or a weekend in a plan of one day.
-pub(crate) fn plant(
-    rng: &mut ChaCha8Rng,
-    plan: &Plan,
-    tenant: &Tenant,
-    clocks: &Clocks,
-) -> (Vec<PlantedEvent>, Vec<Finding>) {
-    let days = i64::from(plan.days);
-    let each = 1 + days / 21;
-    let mut planting =
-        Planting { plan, tenant, clocks, taken: BTreeSet::new(), events: Vec::new(), findings: Vec::new() };
-    // The near misses come last, so that in a short plan they do not take the incidents' days.
-    for near in [false, true] {
-        for incident in incidents() {
-            for turn in 0..each {
-                // Each has a stretch of whole days for itself, so that two of a sort do not fall together.
-                let day = |number: i64| plan.start_ms() + number * days / each * 24 * HOUR;
-                let stretch = (day(turn), day(turn + 1).min(plan.end_ms() - TAIL));
-                let turn = usize::try_from(turn).unwrap_or_default();
-                if near {
-                    for near_miss in incident.near {
-                        planting.plant(rng, incident, Some(near_miss), stretch, turn);
-                    }
-                } else {
-                    planting.plant(rng, incident, None, stretch, turn);
-                }
-            }
-        }
-    }
-    let Planting { mut events, mut findings, .. } = planting;
-    events.sort_by(|one, other| (one.at, &one.event_id).cmp(&(other.at, &other.event_id)));
-    findings.sort_by(|one, other| (one.at, &one.event_id).cmp(&(other.at, &other.event_id)));
-    (events, findings)
-}
-
-/// What is planted so far.
-struct Planting<'a> {
-    plan: &'a Plan,
-    tenant: &'a Tenant,
-    clocks: &'a Clocks,
-    /// Rule, actor and day of UTC of all that is planted: none is taken twice, so that no two share an alert.
-    taken: BTreeSet<(&'static str, String, i64)>,
-    events: Vec<PlantedEvent>,
-    findings: Vec<Finding>,
-}
-
-impl Planting<'_> {
-    /// Plants an incident, or a near miss of it, between the two moments of `stretch`, if a fitting one is there.
-    fn plant(
-        &mut self,
-        rng: &mut ChaCha8Rng,
-        incident: &'static Incident,
-        near_miss: Option<&'static NearMiss>,
-        stretch: (i64, i64),
-        turn: usize,
-    ) {
-        let Self { plan, tenant, clocks, .. } = self;
-        let case = near_miss.map_or(&incident.case, |near_miss| &near_miss.case);
-        for office in case.who.offices(rng, tenant) {
-            for _ in 0..DRAWS {
-                let at = rng.random_range(stretch.0..stretch.1);
-                let late = if case.late { rng.random_range(8 * HOUR..32 * HOUR) } else { 0 };
-                if !case.when.fits(clocks, office, at) || at + late > plan.end_ms() - TAIL {
-                    continue;
-                }
-                let person = case.who.person(rng, tenant, office);
-                let scene = Scene { tenant, clocks, person, at, start: plan.start_ms(), turn };
-                let Some(acts) = (case.make)(rng, &scene) else {
-                    continue;
-                };
-                let Some((_, found)) = acts.iter().find(|(after, _)| *after == 0) else {
-                    continue;
-                };
-                let (kind, actor) = match found {
-                    Deed::Done(activity) => (activity.kind, activity.actor.id.clone()),
-                    Deed::Read(reading) => (crate::kinds::QUERY, tenant.everybody[reading.reader].actor.id.clone()),
-                };
-                if !self.taken.insert((incident.rule, actor.clone(), at.div_euclid(24 * HOUR))) {
-                    continue;
-                }
-                let mut event_id = String::new();
-                for (after, deed) in acts {
-                    let id = uuid(rng);
-                    if after == 0 {
-                        event_id.clone_from(&id);
-                    }
-                    self.events.push(PlantedEvent { at: at + after, event_id: id, deed, late });
-                }
-                self.findings.push(Finding { incident, near_miss, at, event_id, kind, actor });
-                return;
-            }
-        }
-    }
 }

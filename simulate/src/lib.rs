@@ -1,8 +1,8 @@
 //! A made-up Immuta tenant that writes realistic audit exports, so that the product can be tried and tested with no real data.
 //!
 //! A [`Plan`] says how large the tenant is and for how long it runs; [`write()`] lays down the exports, the configuration that
-//! the tenant needs, and a `truth.json` that names every planted incident and near miss; [`records`] gives the same events
-//! without writing anything.
+//! the tenant needs, and a `truth.json` that names every planted incident and near miss, whether it is one event or
+//! several together; [`records`] gives the same events without writing anything.
 //!
 //! The company has offices in Berlin, New York and Singapore, each with its own hours, holidays and stewards. In a quiet
 //! tenant, people do administration only while their own office is open, and nothing happens that would notify anybody.

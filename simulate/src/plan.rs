@@ -50,10 +50,14 @@ pub struct Summary {
     pub events: u64,
     /// Bytes of all exports before compression.
     pub bytes: u64,
-    /// Incidents planted.
+    /// Incidents planted that are one event each.
     pub incidents: u64,
     /// Near misses planted beside them, which no rule should notify anybody of.
     pub near_misses: u64,
+    /// What several events together are, as a correlation should find it.
+    pub correlations: u64,
+    /// What only looks like it, which no correlation should find.
+    pub correlation_near_misses: u64,
     /// Lines with nothing on them.
     pub blank: u64,
     /// Lines that hold no readable JSON.

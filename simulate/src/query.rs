@@ -1,6 +1,7 @@
 //! What a query leaves in the audit: one record for every table that it read.
 
 mod ran;
+mod restraint;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -16,34 +17,33 @@ use crate::sql;
 use crate::tenant::{Person, Source, Tenant, unknown_actor};
 
 use ran::{Outcome, Run, Told};
+pub(crate) use restraint::Restraint;
 
 /// A query that is planted: who reads what, and how it ends.
 pub(crate) struct Reading {
-    /// Index into [`Tenant::everybody`].
-    pub(crate) reader: usize,
-    /// Index into [`Tenant::sources`].
-    pub(crate) source: usize,
+    pub(crate) reader: Person,
+    pub(crate) source: Source,
     /// The highest level of what is read.
     pub(crate) level: Level,
     pub(crate) refused: bool,
-    /// Who acts as the reader, as an index into [`Tenant::everybody`].
-    pub(crate) behind: Option<usize>,
+    /// Who acts as the reader.
+    pub(crate) behind: Option<Actor>,
 }
 
-/// Takes down a planted query of one data source: complete, once, and received with the next pull.
+/// Takes down a planted query of one data source: complete, once, and received `late` milliseconds after the next pull.
 pub(crate) fn planted(
     rng: &mut ChaCha8Rng,
     tenant: &Tenant,
     reading: &Reading,
     id: &str,
-    at: i64,
+    (at, late): (i64, i64),
     journal: &mut Journal,
 ) -> Result<(), serde_json::Error> {
-    let (person, source) = (&tenant.everybody[reading.reader], &tenant.sources[reading.source]);
+    let (person, source) = (&reading.reader, &reading.source);
     let service = tenant.services().iter().any(|service| service.number == person.number);
     let columns = columns(rng, tenant, source, reading.level);
     let mut actor = person.actor.clone();
-    actor.impersonated_by = reading.behind.map(|behind| Box::new(tenant.everybody[behind].actor.clone()));
+    actor.impersonated_by = reading.behind.clone().map(Box::new);
     let duration = rng.random_range(40..4000);
     let run = Run {
         person,
@@ -61,7 +61,7 @@ pub(crate) fn planted(
         notebook: None,
         session: None,
         purposes: &[],
-        received: next_pull(rng, source.platform, at + i64::from(duration)),
+        received: next_pull(rng, source.platform, at + i64::from(duration)) + late,
         care: Care::Exact(0),
     };
     run.note(rng, tenant, source, &columns, id, journal)
@@ -74,9 +74,13 @@ pub(crate) fn run(
     person: &Person,
     service: bool,
     at: i64,
+    restraint: &mut Restraint,
     journal: &mut Journal,
 ) -> Result<(), serde_json::Error> {
-    let wanted = wanted(rng, person);
+    let mut wanted = wanted(rng, person);
+    if wanted >= Level::Sensitive && !restraint.reads_sensitive_data(&person.actor.id) {
+        wanted = Level::Plain;
+    }
     let source = choose(rng, tenant, person, wanted);
     let first = columns(rng, tenant, source, wanted);
     let mut sources = vec![source];
@@ -90,11 +94,23 @@ pub(crate) fn run(
     let stranger = platform == Platform::Databricks && !service && chance(rng, 40);
     let odd_stamp = chance(rng, 15).then(|| with_offset(at, rng.random_range(0..1000)));
     let duration = rng.random_range(40..4000) * rng.random_range(1..20);
+    let mut actor = acting(rng, tenant, person, stranger);
+    if actor.impersonated_by.as_ref().is_some_and(|behind| !restraint.impersonates(&behind.id, sources.len())) {
+        actor.impersonated_by = None;
+    }
+    let login = login(rng, person, stranger);
+    let mut outcome = outcome(rng, platform, service);
+    if outcome.status == "UNAUTHORIZED" {
+        let objects: Vec<&str> = sources.iter().map(|source| source.target.id.as_str()).collect();
+        if !restraint.is_refused(if stranger { &login } else { &actor.id }, &objects) {
+            outcome = Outcome::SUCCESS;
+        }
+    }
     let run = Run {
         person,
         service,
-        actor: acting(rng, tenant, person, stranger),
-        login: login(rng, person, stranger),
+        actor,
+        login,
         query_id: platform.query_id(rng, at),
         text: if notebook.is_some() {
             sql::cell(rng, at, &person.login, &sources, &first)
@@ -105,7 +121,7 @@ pub(crate) fn run(
         stamp: odd_stamp.unwrap_or_else(|| zulu(at)),
         duration,
         rows: rng.random_range(0..5000) * rng.random_range(1..40),
-        outcome: outcome(rng, platform, service),
+        outcome,
         told: if sources.len() == 1 { told(rng, platform) } else { Told::Everything },
         notebook,
         session: chance(rng, 300).then(|| uuid(rng)),

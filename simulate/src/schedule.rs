@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::activity::{Happening, Occasion, Setting, happening};
 use crate::dice::{Stream, dice, pick};
-use crate::incidents::{Finding, PlantedEvent, plant};
+use crate::incidents::{Planted, plant};
 use crate::kinds::{QUIET, UNLISTED};
 use crate::offices::{BERLIN, Clocks, MANY};
 use crate::plan::{HOUR, MINUTE, Plan};
@@ -18,10 +18,8 @@ const CYCLE: i64 = 30;
 
 /// All that has a set time.
 pub(crate) struct Schedule {
-    /// What is planted, by time, with what leads to it and follows on it.
-    pub(crate) planted: Vec<PlantedEvent>,
-    /// What is to be made of it: incidents and near misses, by time.
-    pub(crate) findings: Vec<Finding>,
+    /// What is planted, and what is to be made of it.
+    pub(crate) planted: Planted,
     /// Other events, by time.
     pub(crate) events: BTreeMap<i64, Vec<Happening>>,
     /// How many blank lines an export has, where it has any.
@@ -41,9 +39,8 @@ impl Schedule {
         let damaged = (days * plan.events_per_day).div_ceil(100_000).max(days.div_ceil(10));
         let damaged = scatter(&mut rng, plan, damaged);
         // Last, so that the rest is the same with and without incidents.
-        let (planted, findings) =
-            if plan.incidents { plant(&mut rng, plan, tenant, clocks) } else { (Vec::new(), Vec::new()) };
-        Self { planted, findings, events, blank, damaged }
+        let planted = if plan.incidents { plant(&mut rng, plan, tenant, clocks) } else { Planted::default() };
+        Self { planted, events, blank, damaged }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Who works at the made-up company and what data it has.
 
+mod arrivals;
+
 use std::ops::Range;
 
 use rand::RngExt;
@@ -14,6 +16,8 @@ use crate::offices::{self, Clocks, OFFICES};
 use crate::plan::Plan;
 use crate::platform::{PLATFORMS, Platform};
 use crate::record::{Actor, ProfileId, Resource};
+
+pub(crate) use arrivals::newcomer;
 
 /// The whole tenant.
 pub(crate) struct Tenant {
@@ -33,6 +37,7 @@ pub(crate) struct Tenant {
 }
 
 /// Somebody, or a service account, who reads data.
+#[derive(Clone)]
 pub(crate) struct Person {
     /// Their place in [`Tenant::everybody`].
     pub(crate) number: usize,
@@ -76,6 +81,7 @@ impl Person {
 }
 
 /// A registered data source.
+#[derive(Clone)]
 pub(crate) struct Source {
     /// As it stands in `targets[]`: id, name and technology.
     pub(crate) target: Resource,
@@ -194,13 +200,7 @@ impl Tenant {
         shares: (u32, u32),
     ) -> usize {
         let favourites = [(0, 14), (1, 6), (2, 3)].map(|(level, many)| self.favourites(rng, department, level, many));
-        let login = login(&actor.id);
-        let ip = if chance(rng, 700) {
-            format!("10.{}.{}.{}", rng.random_range(10..40), rng.random_range(0..255), rng.random_range(2..250))
-        } else {
-            // The ranges that are set aside for documentation stand for the outside world.
-            format!("{}.{}", pick(rng, &["203.0.113", "198.51.100"]), rng.random_range(2..250))
-        };
+        let (login, ip) = (login(&actor.id), address(rng));
         let (number, department) = (self.everybody.len(), &DEPARTMENTS[department]);
         self.everybody.push(Person { number, actor, office, login, ip, department, favourites, shares });
         number
@@ -274,21 +274,54 @@ impl Tenant {
         &self.everybody[people[rng.random_range(0..few)]]
     }
 
-    /// Somebody who may decide at `at` what `person` asked for: a steward of an office that is open then, never the person.
-    pub(crate) fn approver(&self, rng: &mut ChaCha8Rng, clocks: &Clocks, person: &Person, at: i64) -> Option<&Person> {
+    /// Somebody who may decide at `at` on access of `person` to `source`: a steward of an office that is open then and who
+    /// decides on the source, never the person.
+    pub(crate) fn approver(
+        &self,
+        rng: &mut ChaCha8Rng,
+        clocks: &Clocks,
+        person: &Person,
+        source: &Source,
+        at: i64,
+    ) -> Option<&Person> {
         let open: Vec<usize> =
             (0..offices::MANY).filter(|office| self.staffed(*office) && clocks.open(*office, at)).collect();
         let office = *pick(rng, if open.is_empty() { return None } else { &open });
-        let steward = self.steward(rng, office);
-        if steward.number != person.number {
-            return Some(steward);
+        for _ in 0..8 {
+            let steward = self.steward(rng, office);
+            if steward.number != person.number && self.decides(steward, source) {
+                return Some(steward);
+            }
         }
         (office == offices::BERLIN).then(|| pick(rng, self.admins())).filter(|admin| admin.number != person.number)
+    }
+
+    /// Whether `person`, if they look after governance, decides who reads `source`. Half of the stewards do, and these never
+    /// ask for it themselves: nobody could tell such a request from one that they approve on their own.
+    pub(crate) fn decides(&self, person: &Person, source: &Source) -> bool {
+        let number = source.target.id.parse().unwrap_or(0_usize);
+        (person.number + number).is_multiple_of(2) || self.admins.contains(&person.number)
+    }
+
+    /// Whether `person` may be drawn as one of those who look after governance.
+    pub(crate) fn is_steward(&self, person: &Person) -> bool {
+        let few = self.offices[person.office].iter().take(OFFICES[person.office].stewards);
+        self.admins.contains(&person.number) || few.into_iter().any(|number| *number == person.number)
     }
 
     /// Any data source.
     pub(crate) fn source(&self, rng: &mut ChaCha8Rng) -> &Source {
         pick(rng, &self.sources)
+    }
+}
+
+/// Where somebody sits.
+fn address(rng: &mut ChaCha8Rng) -> String {
+    if chance(rng, 700) {
+        format!("10.{}.{}.{}", rng.random_range(10..40), rng.random_range(0..255), rng.random_range(2..250))
+    } else {
+        // The ranges that are set aside for documentation stand for the outside world.
+        format!("{}.{}", pick(rng, &["203.0.113", "198.51.100"]), rng.random_range(2..250))
     }
 }
 

@@ -10,12 +10,15 @@ use super::{Activity, Happening, Occasion};
 use crate::dice::{chance, pick, uuid};
 use crate::plan::{HOUR, MINUTE, SECOND};
 use crate::record::Resource;
-use crate::tenant::{Person, system_actor};
+use crate::tenant::{Person, Source, system_actor};
 
 /// How far from each other the moments lie at which a request may be looked at.
 const STEP: i64 = 10 * MINUTE;
 /// How long a request may lie before somebody looks at it: longer than any weekend with holidays around it.
 const PATIENCE: i64 = 6 * 24 * HOUR;
+
+/// How long it takes to work through what came in while all offices were shut.
+const BACKLOG: i64 = 8 * HOUR;
 
 /// The events that end in one of `kind`, if it is of this area. Nobody decides what is asked for while all offices are shut:
 /// it waits until one opens.
@@ -33,7 +36,9 @@ pub(super) fn story(rng: &mut ChaCha8Rng, occasion: &Occasion, kind: &'static st
         "SubscriptionCreated" | "SubscriptionRequestApproved" => Some("SubscriptionRequestApproved"),
         _ => return None,
     };
-    let (person, source) = (occasion.person(rng), tenant.source(rng));
+    let Some((person, source)) = asking(rng, occasion) else {
+        return Some(Happening::new());
+    };
     let (target, number) = (&source.target, uuid(rng));
     let mut story = vec![(0, asked(rng, person, target, &number))];
     let Some(decision) = ends_with else {
@@ -41,10 +46,18 @@ pub(super) fn story(rng: &mut ChaCha8Rng, occasion: &Occasion, kind: &'static st
     };
     let first = rng.random_range(2..50) * MINUTE;
     let waits = (0..PATIENCE / STEP).map(|number| first + number * STEP);
-    let found = waits.into_iter().find_map(|wait| Some((wait, tenant.approver(rng, clocks, person, at + wait)?)));
-    let Some((wait, steward)) = found else {
+    let found =
+        waits.into_iter().find_map(|wait| Some((wait, tenant.approver(rng, clocks, person, source, at + wait)?)));
+    let Some((mut wait, mut steward)) = found else {
         return Some(story);
     };
+    if wait > first {
+        // What lay over a night or a weekend is not all done in the first minutes.
+        let later = wait + rng.random_range(0..BACKLOG);
+        if let Some(other) = tenant.approver(rng, clocks, person, source, at + later) {
+            (wait, steward) = (later, other);
+        }
+    }
     let decided = decided(decision, steward, person.resource(), target, &number);
     if decision == "SubscriptionRequestDenied" {
         story.push((wait, decided.says("denialReason", "Use the masked view")));
@@ -57,6 +70,13 @@ pub(super) fn story(rng: &mut ChaCha8Rng, occasion: &Occasion, kind: &'static st
     let by = Activity::by(steward, "SubscriptionCreated", "CREATE");
     story.push((wait + later, granted(by, person.resource(), target.clone())));
     Some(story)
+}
+
+/// Somebody at work, and a data source that they may want; nothing if the tenant is too small to have one.
+fn asking<'a>(rng: &mut ChaCha8Rng, occasion: &Occasion<'a>) -> Option<(&'a Person, &'a Source)> {
+    let tenant = occasion.tenant;
+    let mut tries = (0..8).map(|_| (occasion.person(rng), tenant.source(rng)));
+    tries.find(|(person, source)| !(tenant.is_steward(person) && tenant.decides(person, source)))
 }
 
 /// Somebody asks for access.

@@ -4,7 +4,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 
-use super::{Activity, Occasion, access, happening, newly_found, tag_applied, tag_removed};
+use super::{Activity, Happening, Occasion, access, happening, identified, newly_found, tag_applied, tag_removed};
 use crate::catalogue::{Column, Level};
 use crate::dice::{pick, word};
 use crate::names::{BUSINESS_TAGS, NEW, PROJECTS};
@@ -13,16 +13,17 @@ use crate::tenant::{resource, service_actor};
 /// Numbers of the tables that a release registers.
 const REGISTERED: std::ops::Range<u32> = 1_000_000..9_999_999;
 
-/// An event of `kind` by the service account, or as Immuta itself does it where there is none.
+/// An event of `kind` by the service account, or as Immuta itself does it where there is none, with what follows on it.
 pub(crate) fn bulk(
     rng: &mut ChaCha8Rng,
     occasion: &Occasion,
     account: Option<&'static str>,
     kind: &'static str,
-) -> Option<Activity> {
+) -> Happening {
     let tenant = occasion.tenant;
     let Some(account) = account else {
-        return happening(rng, occasion, kind).pop().map(|(_, activity)| activity);
+        let mut happening = happening(rng, occasion, kind);
+        return happening.pop().map(|(_, activity)| vec![(0, activity)]).unwrap_or_default();
     };
     let by = |action| Activity::of(service_actor(account), kind, action);
     let source = tenant.source(rng);
@@ -33,7 +34,7 @@ pub(crate) fn bulk(
     let column = *pick(rng, &plain);
     // A service account does not know what is new.
     let tags: Vec<&'static str> = BUSINESS_TAGS.iter().copied().filter(|tag| *tag != NEW).collect();
-    Some(match kind {
+    let activity = match kind {
         "SubscriptionCreated" => access::granted(by("CREATE"), tenant.anyone(rng).resource(), target),
         "SubscriptionUpdated" => access::updated(by("UPDATE"), tenant.anyone(rng).resource(), target),
         "SubscriptionDeleted" => access::updated(by("DELETE"), tenant.anyone(rng).resource(), target),
@@ -43,14 +44,19 @@ pub(crate) fn bulk(
         }
         "TagRemoved" => tag_removed(by("DELETE"), source, column, word(rng, &tags)),
         "DatasourceUpdated" => by("UPDATE").on(target).says("updatedFields", json!(["documentation"])),
-        "DatasourceCreated" => by("CREATE")
-            .on(newly_found(rng, source, REGISTERED))
-            .says("technology", source.platform.technology())
-            .says("batch", rng.random_range(1..900_u32)),
+        "DatasourceCreated" => {
+            let target = newly_found(rng, source, REGISTERED);
+            let created = by("CREATE")
+                .on(target.clone())
+                .says("technology", source.platform.technology())
+                .says("batch", rng.random_range(1..900_u32));
+            return vec![(0, created), identified(rng, tenant, source, target)];
+        }
         "DatasourceAppliedToProject" => {
             let name = *pick(rng, PROJECTS);
             by("UPDATE").on(target).with(resource("PROJECT", name, name))
         }
-        _ => return None,
-    })
+        _ => return Happening::new(),
+    };
+    vec![(0, activity)]
 }

@@ -79,6 +79,11 @@ pub(crate) fn global_policy(rng: &mut ChaCha8Rng, by: &Person, kind: &'static st
     Activity::by(by, kind, action).on(resource("GLOBAL_POLICY", &(300 + number).to_string(), POLICIES[number]))
 }
 
+/// The same for a policy that the tenant has on top of its usual ones.
+pub(crate) fn named_policy(by: &Person, kind: &'static str, id: &str, name: &str) -> Activity {
+    Activity::by(by, kind, verb(kind)).on(resource("GLOBAL_POLICY", id, name))
+}
+
 /// A permission within a domain is granted: the domain is the target, the person stands beside it, and the permission in the
 /// list `permissions`.
 pub(crate) fn domain_permissions_updated(

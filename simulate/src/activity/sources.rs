@@ -6,7 +6,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 
-use super::{Activity, Occasion};
+use super::{Activity, Happening, Occasion, identified};
 use crate::dice::pick;
 use crate::names::{POLICIES, PROJECTS};
 use crate::record::Resource;
@@ -20,10 +20,6 @@ pub(super) fn quiet(rng: &mut ChaCha8Rng, occasion: &Occasion, kind: &'static st
     let steward = occasion.steward(rng);
     let policy = *pick(rng, POLICIES);
     Some(match kind {
-        "DatasourceCreated" => Activity::by(steward, kind, "CREATE")
-            .on(newly_found(rng, source, QUIET))
-            .says("technology", source.platform.technology())
-            .says("connection", source.platform.host()),
         "DatasourceDeleted" => deleted(steward, newly_found(rng, source, QUIET)),
         "DatasourceUpdated" => Activity::by(steward, kind, "UPDATE")
             .on(target)
@@ -53,6 +49,25 @@ pub(super) fn quiet(rng: &mut ChaCha8Rng, occasion: &Occasion, kind: &'static st
         }
         _ => return None,
     })
+}
+
+/// A steward registers a table, and within the day identification has looked at it.
+pub(super) fn story(rng: &mut ChaCha8Rng, occasion: &Occasion, kind: &'static str) -> Option<Happening> {
+    if kind != "DatasourceCreated" {
+        return None;
+    }
+    let (source, steward) = (occasion.tenant.source(rng), occasion.steward(rng));
+    let target = newly_found(rng, source, QUIET);
+    let created = registered(steward, source, target.clone());
+    Some(vec![(0, created), identified(rng, occasion.tenant, source, target)])
+}
+
+/// A table is registered.
+pub(crate) fn registered(by: &Person, source: &Source, target: Resource) -> Activity {
+    Activity::by(by, "DatasourceCreated", "CREATE")
+        .on(target)
+        .says("technology", source.platform.technology())
+        .says("connection", source.platform.host())
 }
 
 /// Numbers of the tables that appear and go away in a quiet tenant.

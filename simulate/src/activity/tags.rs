@@ -8,6 +8,7 @@ use super::{Activity, Occasion, Setting};
 use crate::catalogue::{Column, Level};
 use crate::dice::{chance, pick};
 use crate::names::{BUSINESS_TAGS, NEW};
+use crate::plan::{HOUR, MINUTE};
 use crate::record::Resource;
 use crate::tenant::{Person, Source, Tenant, resource, system_actor};
 
@@ -42,19 +43,25 @@ pub(super) fn quiet(rng: &mut ChaCha8Rng, occasion: &Occasion, kind: &'static st
             let tag = format!("Legacy.Import {}", rng.random_range(1..60));
             tag_deleted(steward, &tag)
         }
-        "SDDDatasourceTagUpdated" => {
-            let found = columns(tenant, source, Level::Highly);
-            let tags: Vec<_> = found
-                .iter()
-                .take(3)
-                .filter_map(|column| column.tags.first().map(|tag| json!({"name": tag, "column": column.name})))
-                .collect();
-            Activity::of(system_actor(), kind, "UPDATE").on(source.target.clone()).says("tags", tags)
-        }
+        "SDDDatasourceTagUpdated" => found_in(tenant, source, source.target.clone()),
         "SDDClassifierCreated" => classifier(rng, steward, kind, "CREATE"),
         "SDDClassifierUpdated" => classifier(rng, steward, kind, "UPDATE"),
         _ => return None,
     })
+}
+
+/// Identification looks at a table that was just registered, after `source`, minutes or hours later.
+pub(crate) fn identified(rng: &mut ChaCha8Rng, tenant: &Tenant, source: &Source, target: Resource) -> (i64, Activity) {
+    (rng.random_range(10 * MINUTE..20 * HOUR), found_in(tenant, source, target))
+}
+
+/// Identification names what it found in the first columns of a table, which has those of `source`. Every table of the
+/// catalogue has a column that it knows.
+pub(crate) fn found_in(tenant: &Tenant, source: &Source, target: Resource) -> Activity {
+    let found = columns(tenant, source, Level::Highly).into_iter();
+    let tags = found.filter_map(|column| Some(json!({"name": column.tags.first()?, "column": column.name})));
+    let tags: Vec<_> = tags.take(3).collect();
+    Activity::of(system_actor(), "SDDDatasourceTagUpdated", "UPDATE").on(target).says("tags", tags)
 }
 
 /// A tag is put on a column: a sensitive one by discovery, another by a steward, or by a catalogue where there is none. A

@@ -72,7 +72,7 @@ pub(super) const INCIDENTS: &[Incident] = &[
         ("new-sensitive-data", "new_sensitive_data"),
         "notification",
         case(When::Any, Who::Machine, |rng, scene| {
-            let source = scene.tenant.source(rng);
+            let source = &scene.table(rng, Level::Plain);
             let mut column = column_of(source, pick(rng, &scene.tenant.tables[source.table].columns));
             let tag = word(rng, SENSITIVE_TAGS);
             let found = Activity::of(system_actor(), "TagApplied", "CREATE");
@@ -89,7 +89,7 @@ pub(super) const INCIDENTS: &[Incident] = &[
                 name: "sensitive tag put on a column that is not new",
                 why: "The column carries no tag that calls it new.",
                 case: case(When::Any, Who::Machine, |rng, scene| {
-                    let source = scene.tenant.source(rng);
+                    let source = &scene.table(rng, Level::Plain);
                     let mut column = column_of(source, pick(rng, &scene.tenant.tables[source.table].columns));
                     column.tags = Some(&["Quality.Certified", "Lifecycle.Reviewed"]);
                     let found = Activity::of(system_actor(), "TagApplied", "CREATE");
@@ -100,7 +100,7 @@ pub(super) const INCIDENTS: &[Incident] = &[
                 name: "new column that carries nothing sensitive",
                 why: "It is called new, and none of its tags is a sensitive one.",
                 case: case(When::Any, Who::Machine, |rng, scene| {
-                    let source = scene.tenant.source(rng);
+                    let source = &scene.table(rng, Level::Plain);
                     let mut column = column_of(source, &scene.tenant.tables[source.table].columns[0]);
                     column.tags = Some(&["Business.Geography.Region"]);
                     let found = Activity::of(system_actor(), "TagApplied", "CREATE");
@@ -114,7 +114,7 @@ pub(super) const INCIDENTS: &[Incident] = &[
         ("new-sensitive-data", "new_sensitive_data"),
         "notification",
         case(When::Any, Who::Steward, |rng, scene| {
-            let source = scene.tenant.source(rng);
+            let source = &scene.table(rng, Level::Plain);
             let column = column_of(source, pick(rng, &scene.tenant.tables[source.table].columns));
             let tags = json!([{"name": NEW}, {"name": word(rng, SENSITIVE_TAGS)}]);
             let applied = Activity::by(scene.person, "TagApplied", "CREATE");
@@ -124,7 +124,7 @@ pub(super) const INCIDENTS: &[Incident] = &[
             name: "column called new and reviewed at once",
             why: "Neither of the tags is a sensitive one.",
             case: case(When::Open, Who::Steward, |rng, scene| {
-                let source = scene.tenant.source(rng);
+                let source = &scene.table(rng, Level::Plain);
                 let column = column_of(source, &scene.tenant.tables[source.table].columns[0]);
                 let tags = json!([{"name": NEW}, {"name": word(rng, &BUSINESS_TAGS[..4])}]);
                 let applied = Activity::by(scene.person, "TagApplied", "CREATE");
@@ -140,7 +140,12 @@ fn read(rng: &mut ChaCha8Rng, scene: &Scene, level: Level, refused: bool, impers
     let sources = &tenant.by_level[if level >= Level::Highly { 2 } else { 0 }];
     let told: Vec<usize> =
         sources.iter().copied().filter(|index| !tenant.sources[*index].platform.lends_its_query_id()).collect();
-    let source = *pick(rng, if told.is_empty() { return None } else { &told });
-    let behind = impersonated.then(|| scene.other(rng).number);
-    Some(vec![(0, Deed::Read(Reading { reader: scene.person.number, source, level, refused, behind }))])
+    let source = match told.is_empty() {
+        true => return None,
+        // Whoever is refused on a table that others use could be one too many there.
+        false if refused => scene.table(rng, level),
+        false => tenant.sources[*pick(rng, &told)].clone(),
+    };
+    let behind = impersonated.then(|| scene.other(rng).actor.clone());
+    Some(vec![(0, Deed::Read(Reading { reader: scene.person.clone(), source, level, refused, behind }))])
 }

@@ -139,7 +139,7 @@ pub(super) const INCIDENTS: &[Incident] = &[
         "medium",
         "dashboard",
         case(When::Any, Who::Somebody, |rng, scene| {
-            let source = scene.tenant.source(rng);
+            let source = &scene.table(rng, Level::Sensitive);
             let column = pick(rng, &scene.tenant.tables[source.table].columns);
             let removal = Activity::by(scene.person, "TagRemoved", "DELETE");
             alone(tag_removed(removal, source, column, word(rng, SENSITIVE_TAGS)))
@@ -148,7 +148,7 @@ pub(super) const INCIDENTS: &[Incident] = &[
             name: "everyday tag removed from a sensitive column",
             why: "The column keeps the tags that say how sensitive it is.",
             case: case(When::Open, Who::Steward, |rng, scene| {
-                let source = scene.tenant.source(rng);
+                let source = &scene.table(rng, Level::Sensitive);
                 let columns = &scene.tenant.tables[source.table].columns;
                 let column = columns.iter().find(|column| column.level() >= Level::Sensitive)?;
                 let removal = Activity::by(scene.person, "TagRemoved", "DELETE");

@@ -1,4 +1,6 @@
 //! Permissions given and taken away: the strong ones, the ones at odd hours, and the ones that people give to themselves.
+//!
+//! Strong ones go to newcomers, who do nothing else, so that nobody seems to use what they were just given.
 
 use rand_chacha::ChaCha8Rng;
 
@@ -6,6 +8,7 @@ use super::{Acts, Case, Incident, NearMiss, Scene, When, Who, alone, case};
 use crate::activity::{domain_permissions_updated, permission_applied, permission_removed};
 use crate::dice::word;
 use crate::names::{MILD_DOMAIN_PERMISSIONS, MILD_PERMISSIONS, STRONG_PERMISSIONS};
+use crate::tenant::newcomer;
 
 const fn incident(
     name: &'static str,
@@ -34,8 +37,9 @@ pub(super) const INCIDENTS: &[Incident] = &[
         "high-risk permission that somebody gave to themselves",
         "permission_granted",
         "high",
-        case(When::Any, Who::Somebody, |rng, scene| {
-            alone(permission_applied(scene.person, scene.person, word(rng, STRONG_PERMISSIONS)))
+        case(When::Any, Who::Somebody, |rng, _| {
+            let person = newcomer(rng);
+            alone(permission_applied(&person, &person, word(rng, STRONG_PERMISSIONS)))
         }),
         &[NearMiss {
             name: "everyday permission granted to a colleague of the same name",
@@ -117,8 +121,8 @@ pub(super) const INCIDENTS: &[Incident] = &[
         "domain_permissions_updated",
         "high",
         case(When::Any, Who::Somebody, |rng, scene| {
-            let other = scene.other(rng);
-            alone(domain_permissions_updated(rng, scene.person, other, "Manage Policies"))
+            let other = newcomer(rng);
+            alone(domain_permissions_updated(rng, scene.person, &other, "Manage Policies"))
         }),
         &[NearMiss {
             name: "everyday domain permission granted in office hours",
@@ -140,7 +144,7 @@ pub(super) const INCIDENTS: &[Incident] = &[
 ];
 
 fn strong_granted(rng: &mut ChaCha8Rng, scene: &Scene) -> Option<Acts> {
-    alone(permission_applied(scene.person, scene.other(rng), word(rng, STRONG_PERMISSIONS)))
+    alone(permission_applied(scene.person, &newcomer(rng), word(rng, STRONG_PERMISSIONS)))
 }
 
 fn mild_granted(rng: &mut ChaCha8Rng, scene: &Scene) -> Option<Acts> {

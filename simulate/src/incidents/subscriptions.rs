@@ -6,14 +6,12 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::{Acts, Case, Deed, Incident, NearMiss, Scene, When, Who, alone, case};
-use crate::activity::{Activity, asked, decided, granted, member_added, newly_found, updated};
+use crate::activity::{Activity, asked, decided, granted, member_added, updated};
+use crate::catalogue::Level;
 use crate::dice::uuid;
 use crate::plan::{MINUTE, SECOND};
 use crate::record::Resource;
 use crate::tenant::{Person, provisioning_actor, service_actor, system_actor};
-
-/// Numbers of the tables on which things are planted.
-const PLANTED: std::ops::Range<u32> = 400_000..500_000;
 
 const fn incident(
     name: &'static str,
@@ -36,7 +34,7 @@ pub(super) const INCIDENTS: &[Incident] = &[
         case(When::Open, Who::Steward, |rng, scene| {
             let other = scene.other(rng).resource();
             let grant = Activity::by(scene.person, "SubscriptionCreated", "CREATE");
-            alone(granted(grant, other, scene.table(rng)))
+            alone(granted(grant, other, scene.table(rng, Level::Plain).target))
         }),
         &[
             NearMiss {
@@ -53,7 +51,7 @@ pub(super) const INCIDENTS: &[Incident] = &[
                 why: "The actor is on the list of service accounts.",
                 case: case(When::Night, Who::Machine, |rng, scene| {
                     let grant = Activity::of(service_actor("svc-onboarding"), "SubscriptionCreated", "CREATE");
-                    alone(granted(grant, scene.other(rng).resource(), scene.table(rng)))
+                    alone(granted(grant, scene.other(rng).resource(), scene.table(rng, Level::Plain).target))
                 }),
             },
             NearMiss {
@@ -61,7 +59,7 @@ pub(super) const INCIDENTS: &[Incident] = &[
                 why: "The actor is the system: a policy lets the person in.",
                 case: case(When::Shut, Who::Machine, |rng, scene| {
                     let grant = Activity::of(system_actor(), "SubscriptionCreated", "CREATE");
-                    alone(granted(grant, scene.other(rng).resource(), scene.table(rng)))
+                    alone(granted(grant, scene.other(rng).resource(), scene.table(rng, Level::Plain).target))
                 }),
             },
         ],
@@ -73,7 +71,7 @@ pub(super) const INCIDENTS: &[Incident] = &[
         "notification",
         case(When::Open, Who::Steward, |rng, scene| {
             let grant = Activity::by(scene.person, "SubscriptionCreated", "CREATE");
-            alone(granted(grant, scene.person.resource(), scene.table(rng)))
+            alone(granted(grant, scene.person.resource(), scene.table(rng, Level::Plain).target))
         }),
         &[NearMiss {
             name: "access that somebody took up after another had approved it",
@@ -109,7 +107,11 @@ pub(super) const INCIDENTS: &[Incident] = &[
         "dashboard",
         case(When::Open, Who::Steward, |rng, scene| {
             let other = scene.other(rng).resource();
-            alone(updated(Activity::by(scene.person, "SubscriptionUpdated", "UPDATE"), other, scene.table(rng)))
+            alone(updated(
+                Activity::by(scene.person, "SubscriptionUpdated", "UPDATE"),
+                other,
+                scene.table(rng, Level::Plain).target,
+            ))
         }),
         &[
             NearMiss {
@@ -126,7 +128,7 @@ pub(super) const INCIDENTS: &[Incident] = &[
                 why: "The actor is the system: a policy changed.",
                 case: case(When::Any, Who::Machine, |rng, scene| {
                     let change = Activity::of(system_actor(), "SubscriptionUpdated", "UPDATE");
-                    alone(updated(change, scene.other(rng).resource(), scene.table(rng)))
+                    alone(updated(change, scene.other(rng).resource(), scene.table(rng, Level::Plain).target))
                 }),
             },
         ],
@@ -163,8 +165,9 @@ fn approved_before(
     if scene.at - asked_before < scene.start {
         return None;
     }
-    let approver = scene.tenant.approver(rng, scene.clocks, subject, scene.at - before)?;
-    let (table, number) = (scene.table(rng), uuid(rng));
+    let source = scene.table(rng, Level::Plain);
+    let approver = scene.tenant.approver(rng, scene.clocks, subject, &source, scene.at - before)?;
+    let (table, number) = (source.target, uuid(rng));
     let approval = decided("SubscriptionRequestApproved", approver, subject.resource(), &table, &number);
     Some(vec![
         (-asked_before, Deed::Done(asked(rng, subject, &table, &number))),
@@ -179,7 +182,7 @@ fn approved(rng: &mut ChaCha8Rng, scene: &Scene, subject: &Person, resource: Res
     if scene.at - before < scene.start {
         return None;
     }
-    let (table, number) = (scene.table(rng), uuid(rng));
+    let (table, number) = (scene.table(rng, Level::Plain).target, uuid(rng));
     let approval = decided("SubscriptionRequestApproved", scene.person, resource.clone(), &table, &number);
     let grant = Activity::of(system_actor(), "SubscriptionCreated", "CREATE");
     Some(vec![
@@ -187,12 +190,4 @@ fn approved(rng: &mut ChaCha8Rng, scene: &Scene, subject: &Person, resource: Res
         (0, Deed::Done(approval)),
         (20 * SECOND, Deed::Done(granted(grant, resource, table))),
     ])
-}
-
-impl Scene<'_> {
-    /// A table that nothing else happens to.
-    fn table(&self, rng: &mut ChaCha8Rng) -> Resource {
-        let model = self.tenant.source(rng);
-        newly_found(rng, model, PLANTED)
-    }
 }

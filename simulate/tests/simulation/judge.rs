@@ -155,7 +155,7 @@ fn access(record: &Value) -> (String, String) {
 }
 
 /// All strings of a payload.
-fn texts(value: &Value) -> Vec<String> {
+pub(crate) fn texts(value: &Value) -> Vec<String> {
     match value {
         Value::String(text) => vec![text.clone()],
         Value::Array(list) => list.iter().flat_map(texts).collect(),
@@ -165,7 +165,7 @@ fn texts(value: &Value) -> Vec<String> {
 }
 
 /// The tags that a change puts on or takes off.
-fn put_on(payload: &Value) -> Vec<String> {
+pub(crate) fn put_on(payload: &Value) -> Vec<String> {
     ["tag", "tags", "tagName"]
         .into_iter()
         .flat_map(|key| match &payload[key] {
@@ -178,14 +178,14 @@ fn put_on(payload: &Value) -> Vec<String> {
 }
 
 /// The tags that the column carries already.
-fn carried(record: &Value) -> Vec<String> {
+pub(crate) fn carried(record: &Value) -> Vec<String> {
     let places = ["targets", "relatedResources"].into_iter().filter_map(|place| record[place].as_array()).flatten();
     let mut carried: Vec<String> = places.flat_map(|entry| texts(&entry["tags"])).collect();
     carried.extend(texts(&record["auditPayload"]["column"]["tags"]));
     carried
 }
 
-fn is_sensitive(tag: &str) -> bool {
+pub(crate) fn is_sensitive(tag: &str) -> bool {
     ["Discovered.PII", "Discovered.PCI", "Discovered.PHI", "Discovered.Entity."]
         .iter()
         .any(|head| tag.starts_with(head))

@@ -3,10 +3,12 @@
 // The lint leaves test functions alone, but not what they share.
 #![allow(clippy::unwrap_used)]
 
+mod correlations;
 mod judge;
 mod offices;
 mod planted;
 mod tenant;
+mod together;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -73,7 +75,8 @@ fn the_summary_counts_what_is_there_and_the_truth_agrees() {
     let out = tempfile::tempdir().unwrap();
     let mut progress = Vec::new();
     let summary = write(&small(), out.path(), &mut |events| progress.push(events)).unwrap();
-    let mut counted = Summary { incidents: summary.incidents, near_misses: summary.near_misses, ..Summary::default() };
+    let Summary { incidents, near_misses, correlations, correlation_near_misses, .. } = summary;
+    let mut counted = Summary { incidents, near_misses, correlations, correlation_near_misses, ..Summary::default() };
     let mut ids: BTreeMap<String, u64> = BTreeMap::new();
     for path in files(out.path()) {
         counted.exports += 1;
@@ -101,7 +104,14 @@ fn the_summary_counts_what_is_there_and_the_truth_agrees() {
     assert_eq!(truth["damaged"], summary.damaged);
     assert_eq!(truth["plan"]["start"], "2026-10-01");
     assert!(out.path().join(truth["configuration"].as_str().unwrap()).is_file());
-    for (list, many) in [("incidents", summary.incidents), ("near_misses", summary.near_misses)] {
+    for (list, many) in [("correlations", correlations), ("correlation_near_misses", correlation_near_misses)] {
+        let planted = truth[list].as_array().unwrap();
+        assert_eq!(planted.len() as u64, many);
+        for id in planted.iter().flat_map(|planted| planted["event_ids"].as_array().unwrap()) {
+            assert_eq!(ids.get(id.as_str().unwrap()), Some(&1), "{id}");
+        }
+    }
+    for (list, many) in [("incidents", incidents), ("near_misses", near_misses)] {
         let planted = truth[list].as_array().unwrap();
         assert_eq!(planted.len() as u64, many);
         for planted in planted {
@@ -157,8 +167,11 @@ fn records_have_the_shape_that_is_known() {
     let (mut queries, mut all) = (0_u32, 0_u32);
     let mut seen: BTreeMap<&str, u32> = BTreeMap::new();
     let mut platforms = BTreeSet::new();
-    for record in records(&plan).unwrap() {
-        all += 1;
+    let quiet = records(&Plan { incidents: false, ..plan.clone() }).unwrap();
+    // All have the shape; the shares are those of a quiet tenant.
+    let both = quiet.map(|record| (true, record)).chain(records(&plan).unwrap().map(|record| (false, record)));
+    for (counts, record) in both {
+        all += u32::from(counts);
         for key in ["eventTimestamp", "action", "actionStatus", "targetType"] {
             assert!(record[key].is_string(), "{key}: {record}");
         }
@@ -168,12 +181,12 @@ fn records_have_the_shape_that_is_known() {
             assert!(!record["targets"].as_array().unwrap().is_empty(), "{record}");
             continue;
         }
-        queries += 1;
+        queries += u32::from(counts);
         assert_eq!(record["action"], "QUERY");
         assert!(payload["queryId"].is_string() && payload["queryText"].is_string());
         assert!(payload["technologyContext"]["type"].as_str().unwrap().ends_with("Context"));
         let score = payload["securityProfile"]["sensitivity"]["score"].as_str();
-        let mut note = |name| *seen.entry(name).or_default() += 1;
+        let mut note = |name| *seen.entry(name).or_default() += u32::from(counts);
         match score {
             Some("SENSITIVE" | "Sensitive") => note("sensitive"),
             Some("HIGHLY_SENSITIVE" | "Highly Sensitive") => note("highly"),

@@ -49,7 +49,7 @@ fn people_do_administration_only_while_their_own_office_is_open() {
 
 #[test]
 fn few_people_work_on_a_holiday_or_a_weekend_and_many_in_the_hours_of_their_office() {
-    let tenant = Tenant::simulate(&Plan { days: 28, events_per_day: 1500, ..Plan::default() });
+    let tenant = Tenant::simulate(&Plan { days: 28, events_per_day: 1500, incidents: false, ..Plan::default() });
     let mut by_office: BTreeMap<&str, [u32; 3]> = BTreeMap::new();
     let mut days: BTreeMap<(&str, bool), BTreeMap<jiff::civil::Date, u32>> = BTreeMap::new();
     for record in tenant.records.iter().filter(|record| kind(record) == "Query") {
