@@ -38,7 +38,7 @@ const JOBS_FOR_S3: usize = 8;
 const STACK: usize = 8 * 1024 * 1024;
 
 /// For so long another process that correlates the same windows is waited for.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// How long to wait before looking again where the lake is in S3, where looking takes longer and is paid for.
 const WAIT_FOR_S3: Duration = Duration::from_secs(2);

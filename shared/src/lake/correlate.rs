@@ -159,7 +159,7 @@ impl<S: Store> Correlator<'_, S> {
                         if age.is_some_and(|age| age < OF_ANOTHER_PACK) {
                             continue;
                         }
-                        touched.pack = self.pack.hash().to_owned();
+                        self.pack.hash().clone_into(&mut touched.pack);
                         touched.done.clear();
                     }
                     ready.push(Ready { name: entry.name, etag, touched: *touched });

@@ -51,9 +51,8 @@ impl<S: Store> Work<'_, '_, S> {
     ) -> Result<bool, CorrelateError> {
         for _ in 0..ATTEMPTS {
             let before = self.results(starts).await?;
-            let outcome = match self.outcome(starts, lease).await? {
-                Some(outcome) => outcome,
-                None => return Ok(false),
+            let Some(outcome) = self.outcome(starts, lease).await? else {
+                return Ok(false);
             };
             match self.enter(starts, before, outcome, lease, tally).await {
                 Ok(true) => {
