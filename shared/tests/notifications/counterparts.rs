@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use immuta_watch::alerts::AlertId;
 use immuta_watch::findings::{Bounds, Context};
-use immuta_watch::lake::{Announce, Lake, Outcome as Committed};
+use immuta_watch::lake::{Announce, Correlator, Lake, Outcome as Committed, Taken};
 use immuta_watch::notify::{Announcer, Delivery, State, Telling, deliveries_of};
 
 use super::*;
@@ -20,7 +20,7 @@ pub(super) fn audited(id: &str, permission: &str, to: &str, at: &str) -> Value {
 }
 
 impl World {
-    /// Commits an export with these records, as `classify` does.
+    /// Commits an export with these records and correlates, as `classify` does.
     pub(super) async fn export(&self, name: &str, records: &[Value], now: DateTime<Utc>) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
@@ -41,6 +41,10 @@ impl World {
         let lake = Lake::new(&self.store, &clock);
         let committed = lake.commit(&export, &context, false, announcer, &mut |_| {}).await.unwrap();
         assert!(matches!(committed, Committed::Committed(_)));
+        let (store, pack, configuration) = (&self.store, &self.pack, &self.configuration);
+        let taken = Taken::Announced;
+        let correlator = Correlator { store, clock: &clock, pack, configuration, lake: LAKE, taken, until: None };
+        assert_eq!(correlator.correlate().await.unwrap().left, 0);
     }
 
     /// How the alert of the one record of that export stands with the chat.
