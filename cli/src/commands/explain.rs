@@ -262,6 +262,10 @@ fn print_time_line(alert: &Alert, found: &Found) -> Result<()> {
     say!("\n{}", styled(BOLD, "What is counted"))?;
     let came_to = found.value.map_or_else(String::new, |value| format!("; here it came to {value}"));
     print_paragraph(&format!("{}{came_to}.", found.counts))?;
+    if let Some(before) = &found.before {
+        say!("\n{}", styled(BOLD, "How it was before"))?;
+        print_paragraph(&format!("{}.", before.in_words()))?;
+    }
     let shown = found.moments.len() as u64;
     let heading = if shown < found.events {
         format!("What happened: {shown} of {} events, the first and the last of them", number(found.events))

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::id::AlertId;
 use crate::circumstances::Grant;
-use crate::correlate::{Incident, Moment};
+use crate::correlate::{Before, Incident, Moment};
 use crate::event::{Event, EventKey};
 use crate::export::SourceId;
 use crate::findings::Fold;
@@ -99,7 +99,11 @@ pub struct Found {
     /// The highest value that what is counted came to, if it is a number that is counted
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub value: Option<f64>,
-    /// From when on it could be known, where that is later than its last event: of something that did not happen
+    /// How it was before, if that is what it is compared with
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub before: Option<Before>,
+    /// From when on it could be known, where that is later than its last event: of something that did not happen, and of days
+    /// that are compared
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub known_from: Option<DateTime<Utc>>,
     /// The titles of the rules that it counts, by their ids
@@ -242,6 +246,7 @@ impl Contribution {
                 counts: correlation.in_words(),
                 events: incident.events,
                 value: correlation.test.is_of_a_number().then_some(incident.value),
+                before: incident.before.clone(),
                 known_from: correlation
                     .known_after(lateness)
                     .and_then(|after| incident.last()?.checked_add_signed(after)),

@@ -1,8 +1,12 @@
 //! Running the time lines that correlations have for examples.
 
-use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
 
-use super::replay::{Outcome, Replay};
+use chrono::{DateTime, NaiveDate, Utc};
+
+use super::baseline::{Baselines, Profiling};
+use super::incident::Incident;
+use super::replay::Replay;
 use super::signal::Signal;
 use crate::event::{Event, Record};
 use crate::rules::{Correlation, ExampleKind, ExampleResult, Pack, Rule, TimelineExample};
@@ -33,7 +37,7 @@ fn failure(pack: &Pack, rule: &Rule, correlation: &Correlation, example: &Timeli
         Ok(signals) => signals,
         Err(reason) => return Some(reason),
     };
-    let Outcome { incidents, .. } = correlated(rule, correlation, &signals);
+    let incidents = correlated(rule, correlation, &signals);
     match (example.kind, incidents.is_empty()) {
         (ExampleKind::Positive, true) => Some(nothing(correlation, &signals)),
         (ExampleKind::Negative, false) => {
@@ -54,11 +58,30 @@ fn failure(pack: &Pack, rule: &Rule, correlation: &Correlation, example: &Timeli
 }
 
 /// What there is to find in signals that are all there are.
-fn correlated(rule: &Rule, correlation: &Correlation, signals: &[Signal]) -> Outcome {
+fn correlated(rule: &Rule, correlation: &Correlation, signals: &[Signal]) -> Vec<Incident> {
+    if let Some(baselines) = Baselines::new(correlation) {
+        return compared(baselines, correlation, signals);
+    }
     let wanted = signals.iter().map(|signal| rule.window.start(Some(signal.time))).collect();
     let mut replay = Replay::new(rule, correlation, wanted, Some(DateTime::<Utc>::MAX_UTC));
     replay.take(signals);
-    replay.finish()
+    replay.finish().incidents
+}
+
+/// What is unusual about any day, compared with those before it.
+fn compared(mut baselines: Baselines<'_>, correlation: &Correlation, signals: &[Signal]) -> Vec<Incident> {
+    let mut days: BTreeMap<NaiveDate, Profiling<'_>> = BTreeMap::new();
+    for signal in signals {
+        let day = days.entry(signal.time.date_naive()).or_insert_with(|| Profiling::new(correlation));
+        day.take([signal]);
+    }
+    let mut incidents = Vec::new();
+    for (date, day) in days {
+        let profile = day.finish();
+        incidents.extend(baselines.judge(date, &profile));
+        baselines.take(date, profile);
+    }
+    incidents
 }
 
 /// Says how often each rule matched, which is where to look.

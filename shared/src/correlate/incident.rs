@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::baseline::Before;
 use super::time_line::Moment;
 
 /// A stretch of time, its ends included.
@@ -26,6 +27,8 @@ pub struct Incident {
     pub events: u64,
     /// The highest value that what is counted came to
     pub value: f64,
+    /// How it was before, if that is what it is compared with
+    pub before: Option<Before>,
     /// The events worth showing
     pub moments: Vec<Moment>,
 }

@@ -8,8 +8,11 @@
 //! 1. [`Replay`] goes through the signals as hits, small enough to be kept, and says in which groups and windows what a
 //!    correlation asks for came about.
 //! 2. [`TimeLines`] goes through them a second time, where anything did, and keeps the events worth showing.
+//!
+//! What compares days with the weeks before goes through [`Profile`]s of days instead, by [`Baselines`].
 
 mod absence;
+mod baseline;
 mod examples;
 mod group;
 mod incident;
@@ -18,6 +21,7 @@ mod signal;
 mod sliding;
 mod time_line;
 
+pub use baseline::{Baselines, Before, OfGroup, Profile, Profiling};
 pub use examples::run_examples;
 pub use group::MOST_GROUPS;
 pub use incident::{Incident, Stretch};

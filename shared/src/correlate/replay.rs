@@ -25,6 +25,7 @@ pub fn reach(correlation: &Correlation) -> (TimeDelta, TimeDelta) {
         Test::Absent(Look::After) => (nothing, span),
         Test::Absent(Look::Before) => (span, nothing),
         Test::Absent(Look::Around) => (span, span),
+        Test::Unusual(_) => (span, nothing),
         _ => (span * 2, nothing),
     }
 }
@@ -212,7 +213,7 @@ impl<'c> Replay<'c> {
                     .map(f64::to_bits)
                     .collect()
             }
-            Test::Events(_) | Test::Together(_) | Test::InOrder | Test::Absent(_) => vec![0],
+            Test::Events(_) | Test::Together(_) | Test::InOrder | Test::Absent(_) | Test::Unusual(_) => vec![0],
         }
     }
 
@@ -262,6 +263,7 @@ impl<'c> Replay<'c> {
                 stretches,
                 events: draft.events,
                 value: draft.value.unwrap_or_default(),
+                before: None,
                 moments: Vec::new(),
             })
         };

@@ -63,7 +63,7 @@ impl Sliding {
     pub(super) fn new(correlation: &Correlation) -> Self {
         let rules = correlation.rules.len();
         let tally = match &correlation.test {
-            Test::Events(_) | Test::Absent(_) => Tally::Events,
+            Test::Events(_) | Test::Absent(_) | Test::Unusual(_) => Tally::Events,
             Test::Distinct { .. } => Tally::Distinct(HashMap::new()),
             Test::Number { of: Aggregate::Sum, .. } => Tally::Sum { millionths: 0, mean: false },
             Test::Number { of: Aggregate::Average, .. } => Tally::Sum { millionths: 0, mean: true },

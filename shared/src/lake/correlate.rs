@@ -4,17 +4,19 @@
 //! 2. For each correlation: which alert windows can come out otherwise for it. However many exports touched one, it is looked
 //!    at once.
 //! 3. Take the correlation's lease. Who does not get it leaves the entries to whoever comes next.
-//! 4. Go through its windows, as [`windows`] says.
+//! 4. Go through its windows, as [`windows`] says. Of those that compare days with the weeks before, leave word for later, as
+//!    [`days`] says.
 //! 5. Enter what was done, and remove the entries of which nothing is left to do.
 //!
 //! A crash anywhere leaves the entries, and doing it again does it over.
 
+mod days;
 mod stale;
 mod windows;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use self::windows::Work;
@@ -27,7 +29,7 @@ use super::touched::{Standing, Touched, standing};
 use crate::config::Configuration;
 use crate::correlate::{reach, touched};
 use crate::export::Source;
-use crate::rules::{Correlation, Pack, Rule, RuleId};
+use crate::rules::{Correlation, Pack, Rule, RuleId, Test};
 
 /// How long a correlation's lease lasts unless it is renewed, which it is with each date that is read: whoever dies over it
 /// holds it up for no longer.
@@ -182,13 +184,20 @@ impl<S: Store> Correlator<'_, S> {
         for (rule, correlation) in self.correlations() {
             let Ok(id) = rule.id.parse::<RuleId>() else { continue };
             let left = || ready.iter().map(|ready| &ready.touched).filter(|touched| !touched.done.contains(&id));
-            let mut starts = windows_of(rule, correlation, left());
+            let is_of_days = matches!(correlation.test, Test::Unusual(_));
+            let mut starts =
+                if is_of_days { days_of(rule, correlation, left()) } else { windows_of(rule, correlation, left()) };
             if let Some(found) = standing.get(&rule.id).filter(|_| left().next().is_some()) {
                 for (start, announce) in found {
                     *starts.entry(*start).or_default() |= announce;
                 }
             }
-            match self.windows(rule, correlation, &starts, None, &mut tally).await {
+            let came = if is_of_days {
+                self.leave_days_open(rule, &starts).await.map(|()| true).map_err(Into::into)
+            } else {
+                self.windows(rule, correlation, &starts, (None, &BTreeSet::new()), &mut tally).await
+            };
+            match came {
                 Ok(true) => {
                     done.insert(id);
                 }
@@ -234,7 +243,8 @@ impl<S: Store> Correlator<'_, S> {
         correlations
     }
 
-    /// Judges what could not be judged before, and can be now that the log is known to be whole up to then.
+    /// Judges what could not be judged before, and can be now that the log is known to be whole up to then: what did not
+    /// happen, and days that are compared with the weeks before.
     ///
     /// # Errors
     /// [`CorrelateError`]
@@ -242,22 +252,12 @@ impl<S: Store> Correlator<'_, S> {
         let mut tally = CorrelatedTally::default();
         let mut first_error = None;
         for (rule, correlation) in self.correlations() {
-            let mut starts = Starts::new();
-            for entry in self.store.list(&names::open_of(&rule.id)).await? {
-                let Some(window_start) = names::open_window_of(&entry.name) else { continue };
-                let Some(stored) = self.store.get(&entry.name).await? else { continue };
-                match serde_json::from_slice::<OpenWindow>(&stored.content) {
-                    Ok(open) if open.due >= complete => {}
-                    Ok(open) => {
-                        starts.insert(window_start, open.announce);
-                    }
-                    // Looked at, and written anew.
-                    Err(_) => {
-                        starts.insert(window_start, true);
-                    }
-                }
-            }
-            match self.windows(rule, correlation, &starts, Some(complete), &mut tally).await {
+            let came = if matches!(correlation.test, Test::Unusual(_)) {
+                self.close_days(rule, correlation, complete, &mut tally).await
+            } else {
+                self.close_windows(rule, correlation, complete, &mut tally).await
+            };
+            match came {
                 Ok(true) => {}
                 Ok(false) => tally.left += 1,
                 Err(error) => {
@@ -268,13 +268,40 @@ impl<S: Store> Correlator<'_, S> {
         first_error.map_or(Ok(tally), Err)
     }
 
-    /// Correlates windows of one correlation. Whether all of them were: what is not is left to somebody else.
+    /// Judges the windows of an absence in which something was open, and can be judged now.
+    async fn close_windows(
+        &self,
+        rule: &Rule,
+        correlation: &Correlation,
+        complete: DateTime<Utc>,
+        tally: &mut CorrelatedTally,
+    ) -> Result<bool, CorrelateError> {
+        let mut starts = Starts::new();
+        for entry in self.store.list(&names::open_of(&rule.id)).await? {
+            let Some(window_start) = names::open_window_of(&entry.name) else { continue };
+            let Some(stored) = self.store.get(&entry.name).await? else { continue };
+            match serde_json::from_slice::<OpenWindow>(&stored.content) {
+                Ok(open) if open.due >= complete => {}
+                Ok(open) => {
+                    starts.insert(window_start, open.announce);
+                }
+                // Looked at, and written anew.
+                Err(_) => {
+                    starts.insert(window_start, true);
+                }
+            }
+        }
+        self.windows(rule, correlation, &starts, (Some(complete), &BTreeSet::new()), tally).await
+    }
+
+    /// Correlates windows of one correlation, given up to when the log is known to be whole, and of which days profiles have
+    /// to be counted anew. Whether all of them were: what is not is left to somebody else.
     async fn windows(
         &self,
         rule: &Rule,
         correlation: &Correlation,
         starts: &Starts,
-        complete: Option<DateTime<Utc>>,
+        (complete, changed): (Option<DateTime<Utc>>, &BTreeSet<NaiveDate>),
         tally: &mut CorrelatedTally,
     ) -> Result<bool, CorrelateError> {
         if starts.is_empty() {
@@ -283,7 +310,7 @@ impl<S: Store> Correlator<'_, S> {
         let source = source_of(&rule.id);
         let asked = Lease::ask(self.store, &source.id, self.clock.now(), LEASE).await?;
         let Asked::Held(mut lease) = asked else { return Ok(false) };
-        let work = Work { correlator: self, rule, correlation, complete, starts };
+        let work = Work { correlator: self, rule, correlation, complete, changed, starts };
         let mut came = Ok(true);
         for near in near_each_other(rule, correlation, starts) {
             came = if self.is_late() { Ok(false) } else { work.together(&near, &mut lease, tally).await };
@@ -306,21 +333,38 @@ fn source_of(rule: &str) -> Source {
     Source::at(format!("correlation:{rule}"))
 }
 
-/// The alert windows of a correlation that come out otherwise for what was touched, perhaps.
-fn windows_of<'t>(rule: &Rule, correlation: &Correlation, entries: impl Iterator<Item = &'t Touched>) -> Starts {
+/// Stretches of time, each with whether people are told of what comes of it.
+type Spans = BTreeMap<(DateTime<Utc>, DateTime<Utc>), bool>;
+
+/// What was touched of the rules of a correlation.
+fn spans_of<'t>(correlation: &Correlation, entries: impl Iterator<Item = &'t Touched>) -> Spans {
     let rules: Vec<_> = correlation.all_rules().filter_map(|counted| counted.id.parse().ok()).collect();
     // Several exports touch the same hours.
-    let mut spans: BTreeMap<_, bool> = BTreeMap::new();
+    let mut spans = Spans::new();
     for entry in entries {
         for span in rules.iter().flat_map(|rule| entry.spans_of(*rule)) {
             *spans.entry(span).or_default() |= entry.announce;
         }
     }
+    spans
+}
+
+/// The alert windows of a correlation that come out otherwise for what was touched, perhaps.
+fn windows_of<'t>(rule: &Rule, correlation: &Correlation, entries: impl Iterator<Item = &'t Touched>) -> Starts {
     let mut starts = Starts::new();
-    for ((from, to), announce) in spans {
+    for ((from, to), announce) in spans_of(correlation, entries) {
         for start in touched(correlation, rule.window, from, to) {
             *starts.entry(start).or_default() |= announce;
         }
+    }
+    starts
+}
+
+/// The alert windows that the signals lie in which were touched.
+fn days_of<'t>(rule: &Rule, correlation: &Correlation, entries: impl Iterator<Item = &'t Touched>) -> Starts {
+    let mut starts = Starts::new();
+    for ((from, _), announce) in spans_of(correlation, entries) {
+        *starts.entry(rule.window.start(Some(from))).or_default() |= announce;
     }
     starts
 }

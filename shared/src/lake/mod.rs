@@ -26,6 +26,7 @@ pub mod names;
 mod notifications;
 mod outbox;
 pub mod packs;
+mod profiles;
 mod s3;
 mod signals;
 mod store;

@@ -37,6 +37,9 @@
 //!                                                  windows are correlated
 //! touched/silent/<source>-<random>.json            the same of a commit that nobody is told of
 //! open/<rule>/<YYYYMMDDTHHMM>.json                 a window of an absence with something that cannot be judged yet
+//! open/<rule>/<YYYYMMDD>-<random>.json             a day that commits changed, and that has yet to be compared with the
+//!                                                  weeks before
+//! profiles/<rule>/date=YYYY-MM-DD.ndjson           what each group of a correlation did on a closed day, counted
 //! ```
 //!
 //! And what `sweep` remembers from one run to the next; without it, it looks at everything again:
@@ -132,6 +135,8 @@ pub const TOUCHED_ANNOUNCED: &str = "touched/announced/";
 pub const TOUCHED_SILENT: &str = "touched/silent/";
 /// The folder of windows with something that cannot be judged yet.
 pub const OPEN: &str = "open/";
+/// The folder of what groups did on closed days.
+pub const PROFILES: &str = "profiles/";
 /// The folders of files that manifests name.
 pub const DATA: [&str; 6] = ["ledger/", "rollups/", ALERTS, APPROVALS, SIGNALS, "quarantine/"];
 
@@ -151,8 +156,10 @@ pub fn is_plain(name: &str) -> bool {
 /// Whether a name lies in one of the lake's folders.
 #[must_use]
 pub fn is_in_a_folder(name: &str) -> bool {
-    let folders =
-        [MANIFESTS, LEASES, CORRELATED, TOUCHED, OPEN, OUTBOX, NOTICES, DELIVERIES, RECONCILE, DOCTOR, WEBHOOKS, PACKS];
+    let folders = [
+        MANIFESTS, LEASES, CORRELATED, TOUCHED, OPEN, PROFILES, OUTBOX, NOTICES, DELIVERIES, RECONCILE, DOCTOR,
+        WEBHOOKS, PACKS,
+    ];
     folders.iter().chain(&DATA).any(|folder| name.starts_with(folder))
 }
 
@@ -295,6 +302,26 @@ pub fn open_window_of(name: &str) -> Option<DateTime<Utc>> {
     let stem = source_of(name).filter(|_| name.starts_with(OPEN))?;
     let time = chrono::NaiveDateTime::parse_from_str(&format!("{stem}00"), "%Y%m%dT%H%M%S").ok()?;
     Some(time.and_utc())
+}
+
+/// A day that commits changed, and that has yet to be compared with the weeks before, under a name that nobody else draws:
+/// so whoever has compared it may remove it, whatever came since.
+#[must_use]
+pub fn open_day(rule: &str, date: NaiveDate, drawn: u64) -> String {
+    format!("{}{}-{drawn:016x}.json", open_of(rule), date.format("%Y%m%d"))
+}
+
+/// The day that a name in [`OPEN`] is about.
+#[must_use]
+pub fn open_day_of(name: &str) -> Option<NaiveDate> {
+    let (date, _) = source_of(name).filter(|_| name.starts_with(OPEN))?.split_once('-')?;
+    NaiveDate::parse_from_str(date, "%Y%m%d").ok()
+}
+
+/// What the groups of a correlation did on a day.
+#[must_use]
+pub fn profile(rule: &str, date: NaiveDate) -> String {
+    format!("{PROFILES}{rule}/date={}.ndjson", date.format("%Y-%m-%d"))
 }
 
 /// What the entries of an export in the outbox begin with.
@@ -459,6 +486,9 @@ mod tests {
         assert_eq!((received_at(&name), received_at(&decision(&name))), (Some(received), None));
         let begin = received.date_naive().and_time(chrono::NaiveTime::MIN).and_utc();
         assert_eq!(open_window_of(&open("r", begin)), Some(begin));
+        assert_eq!(open_day_of(&open_day("r", day, 7)), Some(day));
+        assert_eq!((open_window_of(&open_day("r", day, 7)), open_day_of(&open("r", begin))), (None, None));
+        assert!(is_in_a_folder(&profile("r", day)));
         assert_eq!(late_day_of("deliveries/date=2026-11-02/late-night/0000/chat.json"), None);
         assert_eq!(
             file(Area::Alerts, NaiveDate::from_ymd_opt(1, 1, 1), &source),

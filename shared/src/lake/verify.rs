@@ -15,6 +15,7 @@ use super::commit::OpenExport;
 use super::correlated;
 use super::manifest::{CommittedFile, Manifest, read_manifests};
 use super::names;
+use super::profiles;
 use super::store::{Store, StoreError};
 use crate::digest;
 use crate::event::Service;
@@ -118,6 +119,15 @@ pub async fn verify<E: OpenExport>(
         if let Err(what) = correlated::check(&entry.name, &stored.content) {
             let mend = "remove it, and `run --again` an export with events of that day";
             found.problem(&entry.name, format!("it is damaged ({what}); {mend}"));
+        }
+    }
+    for entry in store.list(names::PROFILES).await? {
+        let Some(stored) = store.get(&entry.name).await? else { continue };
+        if let Err(what) = profiles::check(&entry.name, &stored.content) {
+            found.problem(
+                &entry.name,
+                format!("it is damaged ({what}); remove it, and it is counted again when it is asked for"),
+            );
         }
     }
     for entry in store.list(names::LEASES).await? {

@@ -32,6 +32,9 @@ pub(super) fn alert(contribution: &Contribution, rule: Option<&Rule>, lake: &str
     }
     if let Some(found) = &detail.found {
         facts.push(Fact { label: "counted".to_owned(), value: found.counts.clone() });
+        if let Some(before) = &found.before {
+            facts.push(Fact { label: "before".to_owned(), value: before.in_words() });
+        }
     }
     if let Some(status) = alert.unusual_status() {
         facts.push(Fact { label: "ended with".to_owned(), value: status });

@@ -22,8 +22,8 @@ mod strictness;
 mod vocabulary;
 
 pub use correlation::{
-    Aggregate, Correlation, CountedRule, Expression, GroupField, Look, Operator, Predicates, Role, Test,
-    TimelineExample, in_units,
+    Aggregate, Baseline, Correlation, CountedRule, Expression, GroupField, Look, Operator, Predicates, Role, Test,
+    TimelineExample, Unusual, in_units,
 };
 pub use error::{RuleError, RuleErrors};
 pub use examples::{ExampleKind, ExampleResult};

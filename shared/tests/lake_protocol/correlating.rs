@@ -91,6 +91,14 @@ pub(crate) static CORRELATIONS: LazyLock<Pack> = LazyLock::new(|| {
         correlation("ordered", 5, &by_actor("temporal_ordered", "[a, b]", "1d", ""), "1d", "  unless: c"),
         correlation("alone", 6, &by_actor("absence", "[a, b]", "4h", ""), "1d", ""),
         correlation("few", 7, &by_actor("event_count", "[c]", "30m", "  condition: {lte: 1}"), "12h", ""),
+        correlation(
+            "new",
+            8,
+            &by_actor("first_value", "[a, b]", "2d", "  condition: {field: watch.object, known: 1d}"),
+            "1d",
+            "",
+        ),
+        correlation("back", 9, &by_actor("return", "[c]", "3d", "  condition: {silent: 1d}"), "1d", ""),
     ];
     Pack::compile(&files, &CONFIGURATION).unwrap_or_else(|errors| panic!("{errors}"))
 });
@@ -118,9 +126,11 @@ pub(crate) async fn sweep(store: &impl Store, clock: &TestClock) -> Result<Corre
     Ok(tally)
 }
 
-/// What outlives it of what people are told lies elsewhere.
+/// What outlives it of what people are told lies elsewhere, and so does what is left to do on days that are not closed: it
+/// has names that nobody else draws.
 fn lake(store: &MemoryStore) -> Files {
-    store.files().into_iter().filter(|(name, _)| !name.starts_with(names::OUTBOX)).collect()
+    let is_left = |name: &str| name.starts_with(names::OUTBOX) || names::open_day_of(name).is_some();
+    store.files().into_iter().filter(|(name, _)| !is_left(name)).collect()
 }
 
 fn swept(exports: &[TestExport]) -> Files {
@@ -149,7 +159,8 @@ pub(crate) fn event(id: u16, kind: &str, actor: &str, minute: i64, object: u8) -
 fn some_event() -> impl Strategy<Value = String> {
     let kind = prop_oneof![3 => Just("A"), 2 => Just("B"), 1 => Just("C"), 1 => Just("Other")];
     let actor = prop_oneof![Just("ann"), Just("bob")];
-    (0..200_u16, kind, actor, 0..2_000_i64, 1..6_u8)
+    let minute = prop_oneof![3 => 0..2_000_i64, 1 => 2_000..6_000_i64];
+    (0..200_u16, kind, actor, minute, 1..6_u8)
         .prop_map(|(id, kind, actor, minute, object)| event(id, kind, actor, minute, object))
 }
 
@@ -202,10 +213,11 @@ proptest! {
     }
 }
 
-/// A result from which everything was withdrawn says so by being empty, and says as much as one that is not there.
+/// A result from which everything was withdrawn says so by being empty, and says as much as one that is not there. So does
+/// the profile of a day from which everything is gone.
 fn without_empty(files: Files) -> Files {
     let says_something = |name: &str, content: &[u8]| {
-        !name.starts_with(names::CORRELATED)
+        !(name.starts_with(names::CORRELATED) || name.starts_with(names::PROFILES))
             || content.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count() > 1
     };
     files.into_iter().filter(|(name, content)| says_something(name, content)).collect()
@@ -214,7 +226,14 @@ fn without_empty(files: Files) -> Files {
 /// Enough for an alert of each, over midnight, in two exports.
 fn two_exports() -> Vec<TestExport> {
     let first = [event(1, "A", "ann", 0, 3), event(2, "A", "ann", 10, 4), event(3, "A", "bob", 0, 1)];
-    let second = [event(4, "A", "ann", 20, 5), event(5, "B", "ann", 250, 1), event(6, "A", "bob", 1_900, 1)];
+    let second = [
+        event(4, "A", "ann", 20, 5),
+        event(5, "B", "ann", 250, 1),
+        event(6, "A", "bob", 1_900, 2),
+        event(7, "C", "bob", 0, 1),
+        event(8, "C", "bob", 3_500, 1),
+        event(9, "Other", "bob", 6_000, 1),
+    ];
     exports(&[first.join("\n").into_bytes(), second.join("\n").into_bytes()])
 }
 
@@ -231,7 +250,7 @@ fn every_type_finds_what_it_is_for() {
     let (store, clock) = committed();
     run(sweep(&store, &clock)).unwrap();
     let found: BTreeSet<String> = alerts(&store).iter().map(|alert| alert.detail().rule_name.clone()).collect();
-    let expected = ["alone", "count", "ordered", "sum", "values"].map(str::to_owned);
+    let expected = ["alone", "back", "count", "few", "new", "ordered", "sum", "values"].map(str::to_owned);
     assert_eq!(found, BTreeSet::from(expected));
     assert!(!store.files().keys().any(|name| name.starts_with(names::TOUCHED) || name.starts_with(names::LEASES)));
 }
@@ -267,7 +286,9 @@ fn verify_finds_a_changed_byte_of_what_a_correlation_found_and_what_was_left_und
     assert!(verified(&store).iter().all(|problem| problem.about.starts_with(names::TOUCHED)));
     run(sweep(&store, &clock)).unwrap();
     assert_eq!(verified(&store), []);
-    let found: Files = store.files().into_iter().filter(|(name, _)| name.starts_with(names::CORRELATED)).collect();
+    let is_found = |name: &str| name.starts_with(names::CORRELATED) || name.starts_with(names::PROFILES);
+    let found: Files = store.files().into_iter().filter(|(name, _)| is_found(name)).collect();
+    assert!(found.keys().any(|name| name.starts_with(names::PROFILES)));
     for (name, content) in found {
         for at in (0..content.len()).step_by(17) {
             let mut damaged = content.to_vec();

@@ -10,7 +10,7 @@ use chrono::{DateTime, NaiveDate, SubsecRound, TimeDelta, Utc};
 
 use super::{CorrelateError, CorrelatedTally, Correlator, OpenWindow, Starts, source_of, windows_of};
 use crate::alerts::{AlertId, Contribution};
-use crate::correlate::{Outcome, Replay, TimeLines, reach};
+use crate::correlate::{Baselines, Outcome, Replay, TimeLines, reach, touched};
 use crate::event::time;
 use crate::findings::Blob;
 use crate::lake::commit::Announce as _;
@@ -37,6 +37,8 @@ pub(super) struct Work<'w, 'c, S> {
     pub(super) correlation: &'w Correlation,
     /// Up to when the log is known to be whole, if that is more than is remembered
     pub(super) complete: Option<DateTime<Utc>>,
+    /// The days of which profiles are to be counted anew
+    pub(super) changed: &'w BTreeSet<NaiveDate>,
     /// Of all windows, whether people are told of what comes of them
     pub(super) starts: &'w Starts,
 }
@@ -94,6 +96,9 @@ impl<S: Store> Work<'_, '_, S> {
         starts: &BTreeSet<DateTime<Utc>>,
         lease: &mut Lease<'_, S>,
     ) -> Result<Option<Outcome>, CorrelateError> {
+        if let Some(baselines) = Baselines::new(self.correlation) {
+            return self.compared(starts, baselines, lease).await;
+        }
         let (Some(first), Some(last)) = (starts.first(), starts.last()) else { return Ok(Some(Outcome::default())) };
         let (before, after) = reach(self.correlation);
         let from = (*first - before).date_naive();
@@ -140,7 +145,15 @@ impl<S: Store> Work<'_, '_, S> {
                 entries.push(*touched);
             }
         }
-        Ok(windows_of(self.rule, self.correlation, entries.iter()))
+        let mut starts = windows_of(self.rule, self.correlation, entries.iter());
+        // Somebody may have left word of a day since that was looked at.
+        for (date, announce) in self.correlator.open_days(self.rule).await?.into_values() {
+            let from = date.and_time(chrono::NaiveTime::MIN).and_utc();
+            for start in touched(self.correlation, self.rule.window, from, from).filter(|_| announce) {
+                starts.insert(start, true);
+            }
+        }
+        Ok(starts)
     }
 
     /// Writes what is another than before. Whether nobody else had written meanwhile.

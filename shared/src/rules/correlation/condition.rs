@@ -4,6 +4,8 @@ use std::fmt;
 
 use rsigma_parser::ConditionExpr;
 
+use super::baseline::Baseline;
+
 /// What must hold of the events of one group within the timespan.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Test {
@@ -31,6 +33,8 @@ pub enum Test {
     InOrder,
     /// A match of the first rule, and none of the others (`absence`, which is no part of Sigma)
     Absent(Look),
+    /// Something that is not as it was in the weeks before (no part of Sigma)
+    Unusual(Baseline),
 }
 
 /// A number made of many.
@@ -194,6 +198,7 @@ impl Test {
         match self {
             Self::Distinct { fields, .. } => fields,
             Self::Number { field, .. } => field,
+            Self::Unusual(baseline) => baseline.looks_for.fields(),
             Self::Events(_) | Self::Together(_) | Self::InOrder | Self::Absent(_) => &[],
         }
     }
@@ -224,6 +229,7 @@ impl Test {
                 format!("{} within {timespan}, in any order", expression.in_words(rules))
             }
             Self::InOrder => format!("{} within {timespan}", rules.join(", then ")),
+            Self::Unusual(baseline) => baseline.looks_for.in_words(&any, timespan),
             Self::Absent(look) => {
                 let (first, others) =
                     rules.split_first().map_or(("", String::new()), |(first, rest)| (*first, rest.join(" or ")));

@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use rsigma_parser::{Timespan, parse_condition, parse_sigma_yaml};
 use serde_json::{Value, json};
 
+use super::baseline;
 use super::condition::{Aggregate, Comparison, Expression, Look, Predicates, Test};
 use super::document::{CorrelationSection, CorrelationWatch};
 use super::timeline::TimelineExample;
@@ -31,7 +32,7 @@ const ABSENCE: &str = "absence";
 
 /// The types there are, for messages.
 const TYPES: &str = "event_count, value_count, temporal, temporal_ordered, value_sum, value_avg, value_median, \
-                     value_percentile or absence";
+                     value_percentile, absence, unusual_count, unusual_hour, first_value or return";
 
 /// A correlation that was read, while the rules that it counts may not have been.
 pub(in crate::rules) struct PendingCorrelation {
@@ -101,7 +102,7 @@ impl PendingCorrelation {
             report.at(unless.referenced.line(), "`unless` is for temporal_ordered: it breaks a chain of events");
         }
         let timespan = checked_timespan(&section, report)?;
-        let test = checked_test(&section, report)?;
+        let test = checked_test(&section, timespan, report)?;
         if report.is_clean() {
             check_plain_sigma(&document.title.value, &section, report);
         }
@@ -152,12 +153,15 @@ fn checked_timespan(section: &CorrelationSection, report: &mut Reporter<'_>) -> 
     // Months and years have no one length.
     let is_exact = text.value.ends_with(['s', 'm', 'h', 'd', 'w']);
     let seconds = Timespan::parse(&text.value).ok().and_then(|span| i64::try_from(span.seconds).ok());
+    let is_of_weeks = baseline::TYPES.contains(&section.kind.value.as_str());
+    let longest = if is_of_weeks { baseline::LONGEST } else { LONGEST };
     let timespan = seconds
         .and_then(TimeDelta::try_seconds)
-        .filter(|span| is_exact && *span > TimeDelta::zero() && *span <= LONGEST);
+        .filter(|span| is_exact && *span > TimeDelta::zero() && *span <= longest);
     if timespan.is_none() {
+        let most = if is_of_weeks { "26 weeks" } else { "31 days" };
         let message = format!(
-            "{:?} is no timespan; write seconds, minutes, hours, days or weeks up to 31 days (90s, 15m, 1h, 7d, 2w)",
+            "{:?} is no timespan; write seconds, minutes, hours, days or weeks up to {most} (90s, 15m, 1h, 7d, 2w)",
             text.value
         );
         report.at(text.referenced.line(), message);
@@ -165,7 +169,7 @@ fn checked_timespan(section: &CorrelationSection, report: &mut Reporter<'_>) -> 
     timespan
 }
 
-fn checked_test(section: &CorrelationSection, report: &mut Reporter<'_>) -> Option<PendingTest> {
+fn checked_test(section: &CorrelationSection, timespan: TimeDelta, report: &mut Reporter<'_>) -> Option<PendingTest> {
     let kind = section.kind.value.as_str();
     if let Some(look) = section.look.as_ref().filter(|_| kind != ABSENCE) {
         report.at(look.referenced.line(), "`look` is for the type absence");
@@ -194,6 +198,14 @@ fn checked_test(section: &CorrelationSection, report: &mut Reporter<'_>) -> Opti
         }
         "event_count" | "value_count" | "value_sum" | "value_avg" | "value_median" | "value_percentile" => {
             counting(kind, condition, line, report).map(PendingTest::Ready)
+        }
+        _ if baseline::TYPES.contains(&kind) => {
+            let baseline = baseline::read(kind, condition, timespan, line, report)?;
+            let test = Test::Unusual(baseline);
+            for name in test.fields() {
+                check_field(name, line, report);
+            }
+            Some(PendingTest::Ready(test))
         }
         other => {
             report.at(section.kind.referenced.line(), format!("there is no type {other}; it is {TYPES}"));
@@ -275,10 +287,10 @@ fn check_field(name: &str, line: u64, report: &mut Reporter<'_>) {
     }
 }
 
-/// What is taken here is Sigma to everybody else, too. An absence is an extension, and is not asked about.
+/// What is taken here is Sigma to everybody else, too. Our extensions are not asked about.
 fn check_plain_sigma(title: &str, section: &CorrelationSection, report: &mut Reporter<'_>) {
     let kind = section.kind.value.as_str();
-    if kind == ABSENCE {
+    if kind == ABSENCE || baseline::TYPES.contains(&kind) {
         return;
     }
     let mut correlation =
@@ -387,6 +399,9 @@ impl Loading<'_> {
             wrong(
                 "the alert window (`watch.window`) is shorter than the timespan: make it as long at least".to_owned(),
             );
+        }
+        if matches!(test, PendingTest::Ready(Test::Unusual(_))) && rule.window.length() != TimeDelta::days(1) {
+            wrong("days are compared, so the alert window (`watch.window`) is `1d`".to_owned());
         }
         let named = |name: &str| all.iter().position(|rule| rule.name == name || rule.id == name);
         let group_by = group_by.into_iter().map(|name| group_field(name, &aliases, &all, &mut wrong)).collect();

@@ -2,6 +2,7 @@
 //!
 //! Here is what a correlation says, checked; [`crate::correlate`] counts by it.
 
+mod baseline;
 mod condition;
 mod document;
 mod loading;
@@ -9,6 +10,7 @@ mod timeline;
 
 use chrono::TimeDelta;
 
+pub use baseline::{Baseline, Unusual};
 pub use condition::{Aggregate, Comparison as Operator, Expression, Look, Predicates, Test};
 pub(super) use document::{CorrelationSection, CorrelationWatch, CountedWatch, NO_LEVEL};
 pub(super) use loading::PendingCorrelation;
@@ -36,7 +38,7 @@ pub struct Correlation {
     pub unless: Vec<CountedRule>,
     /// What events must have in common; events that lack one of these are not counted
     pub group_by: Vec<GroupField>,
-    /// How far apart events may be: windows slide
+    /// How far apart events may be: windows slide. Of what is compared with the time before, how far back is looked
     pub timespan: TimeDelta,
     /// What must hold of the events of a window
     pub test: Test,
@@ -75,12 +77,15 @@ impl Correlation {
         grouped.map(String::as_str).chain(self.test.fields().iter().map(String::as_str))
     }
 
-    /// How long after its last event it can be known, if events come this late: of what did not happen, once the log is whole.
+    /// How long after its last event it can be known, if events come this late: of what did not happen or is unusual, once the
+    /// log is whole.
     #[must_use]
     pub fn known_after(&self, lateness: TimeDelta) -> Option<TimeDelta> {
         match self.test {
             Test::Absent(Look::Before) => Some(lateness),
             Test::Absent(Look::After | Look::Around) => Some(self.timespan + lateness),
+            // Days are compared once they are over.
+            Test::Unusual(_) => Some(TimeDelta::days(1) + lateness),
             _ => None,
         }
     }
