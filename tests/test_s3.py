@@ -14,7 +14,7 @@ import pytest
 
 from aws import CUT, HALF, LOST
 from binary import BINARY, FAILED, WRONG_ARGUMENTS, immuta_watch
-from lakes import differences, lake_files
+from lakes import OPEN_DAY, differences, lake_files
 from on_cloud import bucket_of, program_on, put_all
 
 
@@ -69,6 +69,7 @@ def test_the_files_of_both_lakes_are_the_same_bytes_but_for_where_the_exports_li
     bucket = cloud.bucket()
     program("run", exports, "--lake", f"s3://{bucket}/lake")
     in_s3 = {key.removeprefix("lake/"): content for key, content in cloud.objects(bucket).items()}
+    in_s3 = {name: content for name, content in in_s3.items() if not OPEN_DAY.fullmatch(name)}
 
     def source(address: str) -> bytes:
         return hashlib.sha256(address.encode()).hexdigest()[:32].encode()

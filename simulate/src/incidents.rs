@@ -196,6 +196,7 @@ impl<'a> Scene<'a> {
 }
 
 /// Something that a planted event tells of.
+#[derive(Clone)]
 #[expect(clippy::large_enum_variant, reason = "there are few, and most are of the large variant")]
 pub(crate) enum Deed {
     /// Done in Immuta.

@@ -20,6 +20,7 @@ use ran::{Outcome, Run, Told};
 pub(crate) use restraint::Restraint;
 
 /// A query that is planted: who reads what, and how it ends.
+#[derive(Clone)]
 pub(crate) struct Reading {
     pub(crate) reader: Person,
     pub(crate) source: Source,

@@ -4,6 +4,7 @@
 //! Whom and what these events are about, nothing else happens to; so no quiet event can lift a near miss over its threshold.
 
 mod access;
+mod baselines;
 mod permissions;
 mod policies;
 mod queries;
@@ -66,6 +67,7 @@ const fn tale(when: When, who: Who, tell: fn(&mut ChaCha8Rng, &Scene) -> Vec<Act
 }
 
 /// One event of a tale.
+#[derive(Clone)]
 pub(super) struct Act {
     /// Milliseconds after the moment of the tale.
     pub(super) after: i64,
@@ -163,7 +165,7 @@ fn value(deed: &Deed, field: &str) -> Option<String> {
 /// All that can go wrong in several events together.
 pub(super) fn correlations() -> impl Iterator<Item = &'static Correlation> {
     let areas = [queries::CORRELATIONS, permissions::CORRELATIONS, tags::CORRELATIONS];
-    areas.into_iter().chain([access::CORRELATIONS, policies::CORRELATIONS]).flatten()
+    areas.into_iter().chain([access::CORRELATIONS, policies::CORRELATIONS, baselines::CORRELATIONS]).flatten()
 }
 
 /// The correlation that an incident of one event is part of as well, with what came before it, or with what never follows.
@@ -197,7 +199,7 @@ mod tests {
     #[test]
     fn every_correlation_has_an_incident_and_a_near_miss() {
         let patterns: BTreeSet<&str> = correlations().map(|correlation| correlation.pattern.rule).collect();
-        assert_eq!(patterns.len(), 15);
+        assert_eq!(patterns.len(), 20);
         for rule in patterns {
             let of_it = correlations().filter(|correlation| correlation.pattern.rule == rule);
             assert!(of_it.flat_map(|correlation| correlation.near).count() >= 1, "{rule}");

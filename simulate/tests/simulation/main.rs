@@ -3,6 +3,7 @@
 // The lint leaves test functions alone, but not what they share.
 #![allow(clippy::unwrap_used)]
 
+mod baselines;
 mod correlations;
 mod judge;
 mod offices;

@@ -300,7 +300,7 @@ fn is_governance(kind: &str) -> bool {
 }
 
 /// The names of the base rules that hold for a record.
-fn rules(record: &Value) -> Vec<&'static str> {
+pub(crate) fn rules(record: &Value) -> Vec<&'static str> {
     let (kind, payload) = (kind(record), &record["auditPayload"]);
     let mut rules = Vec::new();
     let mut note = |holds: bool, rule| rules.extend(holds.then_some(rule));
@@ -350,7 +350,7 @@ fn rules(record: &Value) -> Vec<&'static str> {
 }
 
 /// The values of the fields that correlations group by and count.
-fn fields(record: &Value) -> BTreeMap<&'static str, Vec<String>> {
+pub(crate) fn fields(record: &Value) -> BTreeMap<&'static str, Vec<String>> {
     let payload = &record["auditPayload"];
     let mut fields: BTreeMap<_, Vec<String>> = BTreeMap::new();
     let mut note = |field, value: Option<&str>| {
