@@ -65,7 +65,8 @@ fn unusual(rule: &str, actor: &str, day: i64, reads: &[Read]) -> BTreeSet<String
     let all = of(rule, reads);
     let of_day: Vec<&&Read> = all.iter().filter(|read| read.at.div_euclid(DAY) == day).collect();
     let weeks = if rule == "dormant_user_returned" { 26 } else { 8 };
-    let before: Vec<&&Read> = all.iter().filter(|read| (day - weeks * 7..day).contains(&read.at.div_euclid(DAY))).collect();
+    let before: Vec<&&Read> =
+        all.iter().filter(|read| (day - weeks * 7..day).contains(&read.at.div_euclid(DAY))).collect();
     let first = before.iter().map(|read| read.at.div_euclid(DAY)).min();
     let is_known = first.is_some_and(|first| first <= day - 28);
     let in_hour = |begin: i64| before.iter().filter(|read| (begin..begin + HOUR).contains(&read.at)).count();
@@ -154,7 +155,15 @@ fn what_the_truth_lists_is_unusual_and_no_near_miss_is_over_many_seeds() {
 fn nobody_reads_unusually_much_but_those_who_are_planted() {
     for plan in [
         Plan { seed: 5, days: 44, export_hours: 24, ..small() },
-        Plan { seed: 6, days: 40, export_hours: 24, events_per_day: 1500, users: 12, data_sources: 20, ..Plan::default() },
+        Plan {
+            seed: 6,
+            days: 40,
+            export_hours: 24,
+            events_per_day: 1500,
+            users: 12,
+            data_sources: 20,
+            ..Plan::default()
+        },
     ] {
         let tenant = Tenant::simulate(&plan);
         let reads = reads(&tenant);
