@@ -16,9 +16,10 @@ help: ## What there is
 build: ## Build the command line (target/demo/immuta-watch) and the functions
 	cargo build --quiet --locked --profile demo --workspace
 
-demo: build ## Simulate a month of a tenant, classify it, verify the lake, show one alert
+demo: build ## Simulate six weeks of a tenant, classify them, verify the lake, show one alert
 	@rm -rf demo && mkdir demo
-	@echo "$$ $(CLI) simulate --out demo" && $(CLI) simulate --out demo && echo
+	@echo "$$ $(CLI) simulate --out demo --days 44 --events-per-day 7000" && \
+		$(CLI) simulate --out demo --days 44 --events-per-day 7000 && echo
 	@echo "$$ $(CLI) run demo/exports --lake demo/lake --config demo/immuta-watch.yml" && \
 		$(CLI) run demo/exports --lake demo/lake --config demo/immuta-watch.yml && echo
 	@echo "$$ $(CLI) verify --lake demo/lake --exports demo/exports" && \

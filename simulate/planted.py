@@ -8,6 +8,11 @@ import json
 import subprocess
 import sys
 
+# What an alert of a planted correlation has in common with what the truth says of it.
+EXPECTED = ("rule", "level", "route", "first", "last")
+# What is shown at the end.
+SHOWN = [("One of them", "permission_granted"), ("And one of several events", "sensitive_tag_stripped_and_restored")]
+
 
 def main() -> int:
     program, folder = sys.argv[1:]
@@ -37,16 +42,45 @@ def main() -> int:
             if alert["route"] in ("notification", "both"):
                 disturbed += 1
                 print(f"notified, and should not be: {near_miss['name']}, event {near_miss['event_id']}. {near_miss['why']}")
+    correlations, near_correlations = truth["correlations"], truth["correlation_near_misses"]
+    correlated = {}
+    for alert in alerts:
+        if alert.get("found"):
+            correlated.setdefault((alert["rule"], json.dumps(alert["key"], sort_keys=True)), []).append(alert)
+    unfound = 0
+    for planted in correlations:
+        for alert in of_group(planted, correlated):
+            if [alert[name] for name in EXPECTED] == [planted[name] for name in EXPECTED]:
+                found.setdefault(alert["id"], alert)
+                break
+        else:
+            unfound += 1
+            print(f"not found as it should be: {planted['name']}, from {planted['first']}")
+    mistaken = 0
+    for near_miss in near_correlations:
+        for alert in of_group(near_miss, correlated):
+            if alert["first"] <= near_miss["last"] and near_miss["first"] <= alert["last"]:
+                mistaken += 1
+                print(f"found, and should not be: {near_miss['name']}, from {near_miss['first']}. {near_miss['why']}")
     others = [alert for alert in alerts if alert["route"] in ("notification", "both") and alert["id"] not in found]
 
-    print(f"{len(incidents) - missed} of {len(incidents)} planted incidents have the alert, level and route they should have.")
-    print(f"{disturbed} of {len(near_misses)} near misses, and {len(others)} alerts that nobody planted, notify somebody.")
-    worst = next((alert for alert in found.values() if alert["rule"] == "permission_granted"), None)
-    if worst:
-        explain = [program, "explain", worst["id"], "--lake", f"{folder}/lake"]
-        print(f"\nOne of them:\n$ {' '.join(explain)}", flush=True)
-        subprocess.run(explain, check=True)
-    return 1 if missed or disturbed or others else 0
+    print(f"{len(incidents) - missed} of {len(incidents)} planted incidents have the alert, level and route they should have,")
+    print(f"and {len(correlations) - unfound} of {len(correlations)} that only several events together amount to.")
+    print(f"{disturbed} of {len(near_misses)} near misses, and {len(others)} alerts that nobody planted, notify somebody;")
+    print(f"{mistaken} of {len(near_correlations)} near misses of several events are found.")
+    for title, rule in SHOWN:
+        alert = next((alert for alert in found.values() if alert["rule"] == rule), None)
+        if alert:
+            explain = [program, "explain", alert["id"], "--lake", f"{folder}/lake"]
+            print(f"\n{title}:\n$ {' '.join(explain)}", flush=True)
+            subprocess.run(explain, check=True)
+    return 1 if missed or disturbed or others or unfound or mistaken else 0
+
+
+def of_group(noted, correlated):
+    """The alerts of the correlation and the group that the truth speaks of."""
+    key = json.dumps({name: [value] for name, value in noted["group"].items()}, sort_keys=True)
+    return correlated.get((noted["rule"], key), [])
 
 
 if __name__ == "__main__":

@@ -75,6 +75,9 @@ def test_a_tag_stripped_in_one_export_and_put_back_in_another_is_told_once_with_
     assert times == sorted(times)
     assert "sensitive_tag_removed, then data_queried, then sensitive_tag_put_on within 1 day" in " ".join(said.split())
     assert said.index("1.ndjson") < said.index("2.ndjson") < said.index("4.ndjson") < said.index("3.ndjson")
+    # Names, and not the identifier by which events are grouped; whoever had a hand in it; and not the tags of what was read.
+    listed = program_on(world.cloud)("alerts", "--lake", world.lake, "--rule", STRIPPED).out
+    assert "ann@example.com, bob@example.com → sales.customers: Discovered.PII" in listed
     assert not world.outbox
     program_on(world.cloud)("verify", "--lake", world.lake)
 

@@ -101,6 +101,14 @@ def test_explain_shows_the_time_line_of_a_correlation(watched):
         assert moment["time"].replace("+00:00", "Z") in said and moment["event"] in said
 
 
+def test_explain_shows_every_event_of_a_correlation_if_it_is_asked_to(watched):
+    for planted in watched.tenant.truth["correlations"]:
+        [alert] = watched.correlated_alerts_of(planted)
+        whole = immuta_watch("explain", alert["id"], "--lake", watched.lake, "--whole", "--json").json
+        shown = {moment["event"] for moment in whole["found"]["moments"]}
+        assert shown == {key for event_id in planted["event_ids"] for key in watched.keys[event_id]}, planted
+
+
 def test_no_near_miss_interrupts_anybody(watched):
     for near_miss in watched.tenant.truth["near_misses"]:
         assert [alert["rule"] for alert in watched.alerts_of(near_miss) if alert["route"] in NOTIFYING] == [], near_miss

@@ -155,6 +155,9 @@ pub(crate) struct ExplainAlert {
     /// The folder of the pack, for the texts of its rules [default: the pack inside this program]
     #[arg(long)]
     pub(crate) rules: Option<PathBuf>,
+    /// Of what a correlation found, show every event, and not only the first and the last of them
+    #[arg(long)]
+    pub(crate) whole: bool,
     /// Print it as JSON
     #[arg(long)]
     pub(crate) json: bool,

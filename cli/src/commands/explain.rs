@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail};
 use immuta_watch::alerts::{Alert, Example, Found};
 use immuta_watch::event::time;
-use immuta_watch::lake::read_alert;
+use immuta_watch::lake::{Store, read_alert, read_time_line};
 use immuta_watch::notify::{Delivery, Message, read_notice, withdrawn};
 use immuta_watch::rules::{Condition, Route, Rule};
 use serde_json::{Value, json};
@@ -49,6 +49,7 @@ pub(crate) fn explain(arguments: &ExplainAlert) -> Result<Exit> {
         (folder, _) => pack::name(folder.as_deref()),
     };
     let rule = pack.rule(&alert.detail().rule);
+    let alert = if arguments.whole { with_every_event(&store, alert, rule)? } else { alert };
     let told = block_on(Told::of_alert(&store, &alert))??;
     let counterparts = block_on(counterparts(&store, &alert))??;
     if arguments.json {
@@ -62,11 +63,25 @@ pub(crate) fn explain(arguments: &ExplainAlert) -> Result<Exit> {
             say!("The pack {name} has no rule {rule}: what it says and advises is missing here.")?;
             say!("--rules FOLDER names the pack that has it.\n")?;
         }
-        print(&alert, rule)?;
+        print(&alert, rule, arguments.whole)?;
         print_counterparts(&counterparts)?;
         print_told(&told)?;
     }
     Ok(Exit::Done)
+}
+
+/// The alert with every event of what a correlation found. Any other alert has what it has.
+fn with_every_event(store: &impl Store, alert: Alert, rule: Option<&Rule>) -> Result<Alert> {
+    if alert.detail().found.is_none() {
+        return Ok(alert);
+    }
+    let name = &alert.detail().rule_name;
+    let correlation = rule.and_then(Rule::correlation).with_context(|| {
+        format!("the pack does not say what {name} counts, so its events cannot be found; --rules FOLDER names a pack that does")
+    })?;
+    let moments =
+        block_on(read_time_line(store, correlation, alert.detail()))?.context("the signals cannot be read")?;
+    Ok(alert.with_moments(moments))
 }
 
 /// What people were told, and what events that came later have withdrawn.
@@ -142,7 +157,7 @@ fn print_told(told: &Told) -> Result<()> {
     Ok(())
 }
 
-fn print(alert: &Alert, rule: Option<&Rule>) -> Result<()> {
+fn print(alert: &Alert, rule: Option<&Rule>, whole: bool) -> Result<()> {
     let detail = alert.detail();
     let level = styled(of_level(detail.level), detail.level.as_str());
     say!("{} · {level} · {} · {}", styled(BOLD, harmless(&detail.title, 200)), detail.question, detail.route)?;
@@ -173,7 +188,7 @@ fn print(alert: &Alert, rule: Option<&Rule>) -> Result<()> {
     }
     say!("\n{}", facts.lines())?;
     print_raises(alert, rule)?;
-    print_events(alert)?;
+    print_events(alert, whole)?;
     if let Some(rule) = rule {
         say!("\n{}", styled(BOLD, "What to do"))?;
         for (number, step) in (1..).zip(&rule.runbook) {
@@ -221,10 +236,10 @@ fn in_words(route: Route) -> &'static str {
     }
 }
 
-fn print_events(alert: &Alert) -> Result<()> {
+fn print_events(alert: &Alert, whole: bool) -> Result<()> {
     let detail = alert.detail();
     if let Some(found) = &detail.found {
-        return print_time_line(alert, found);
+        return print_time_line(alert, found, whole);
     }
     let heading = if alert.count() > detail.examples.len() as u64 {
         format!("{} of the events, the gravest first, and why the rule held", detail.examples.len())
@@ -258,7 +273,7 @@ fn print_events(alert: &Alert) -> Result<()> {
 }
 
 /// What a correlation found: its events in order of time.
-fn print_time_line(alert: &Alert, found: &Found) -> Result<()> {
+fn print_time_line(alert: &Alert, found: &Found, whole: bool) -> Result<()> {
     say!("\n{}", styled(BOLD, "What is counted"))?;
     let came_to = found.value.map_or_else(String::new, |value| format!("; here it came to {value}"));
     print_paragraph(&format!("{}{came_to}.", found.counts))?;
@@ -267,8 +282,11 @@ fn print_time_line(alert: &Alert, found: &Found) -> Result<()> {
         print_paragraph(&format!("{}.", before.in_words()))?;
     }
     let shown = found.moments.len() as u64;
-    let heading = if shown < found.events {
-        format!("What happened: {shown} of {} events, the first and the last of them", number(found.events))
+    let heading = if !whole && shown < found.events {
+        format!(
+            "What happened: {shown} of {} events, the first and the last of them; --whole shows all",
+            number(found.events)
+        )
     } else {
         "What happened".to_owned()
     };

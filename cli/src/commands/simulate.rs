@@ -39,8 +39,9 @@ pub(crate) fn simulate(arguments: &Simulate) -> Result<Exit> {
         bytes(summary.bytes)
     )?;
     say!(
-        "  {} planted, with {} beside them, listed in {out}/truth.json; {} unreadable and {} blank lines",
+        "  {} planted, and {} of several events, with {} beside them, listed in {out}/truth.json; {} unreadable and {} blank lines",
         counted(summary.incidents, "incident"),
+        number(summary.correlations),
         if summary.near_misses == 1 {
             "1 near miss".to_owned()
         } else {

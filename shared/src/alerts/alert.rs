@@ -1,12 +1,13 @@
 //! The alert that contributions add up to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
 use super::approval::{Approval, Approvals};
 use super::contribution::{Contribution, EXAMPLES, Example};
 use super::id::AlertId;
+use crate::correlate::Moment;
 use crate::event::{Event, EventKey, Field, Record};
 use crate::findings::Fold;
 use crate::rules::Condition;
@@ -85,6 +86,15 @@ impl Alert {
         &self.folded
     }
 
+    /// The same with these events of what a correlation found.
+    #[must_use]
+    pub fn with_moments(mut self, moments: Vec<Moment>) -> Self {
+        if let Some(found) = &mut self.folded.found {
+            found.moments = moments;
+        }
+        self
+    }
+
     /// The approval that stands behind the grant of an event.
     #[must_use]
     pub fn approval(&self, event: EventKey) -> Option<&Approval> {
@@ -120,7 +130,7 @@ impl Alert {
     /// What the example events are about, beside the alert key: permissions, tags, policies, tables; each once.
     #[must_use]
     pub fn subject_matter(&self) -> Vec<String> {
-        let mut found = Vec::new();
+        let mut found: Vec<String> = Vec::new();
         let in_key = |field: Field| self.folded.key.iter().any(|(name, _)| name == field.name());
         for example in &self.folded.examples {
             let Ok(record) = Record::parse(example.record.get().as_bytes()) else { continue };
@@ -133,21 +143,69 @@ impl Alert {
                 }
             }
         }
-        for moment in self.folded.found.iter().flat_map(|found| &found.moments) {
-            let telling = SUBJECT_MATTER.into_iter().filter(|field| !in_key(*field)).map(Field::name);
-            for value in telling.filter_map(|field| moment.fields.get(field)).flatten() {
+        if let Some(correlated) = &self.folded.found {
+            found.extend(self.matter_of(&correlated.moments));
+        }
+        found
+    }
+
+    /// What the events of a correlation are about, beside the alert key.
+    fn matter_of(&self, moments: &[Moment]) -> Vec<String> {
+        let named: Vec<&str> = self.telling_key().filter_map(|field| self.name_of(field)).collect();
+        let in_key = |field: Field| self.folded.key.iter().any(|(name, _)| name == field.name());
+        let of = |moments: &[Moment], is_wanted: fn(Field) -> bool| {
+            let fields = SUBJECT_MATTER.into_iter().filter(|field| is_wanted(*field) && !in_key(*field));
+            let values =
+                fields.flat_map(|field| moments.iter().filter_map(move |moment| moment.fields.get(field.name())));
+            let mut found: Vec<String> = Vec::new();
+            for value in values.flatten().filter(|value| !named.contains(&value.as_str())) {
                 if found.len() < MOST_MATTERS && !found.contains(value) {
                     found.push(value.clone());
                 }
             }
+            found
+        };
+        let matter = of(moments, |field| field != Field::Tag);
+        // Where a table was read, its tags say less than its name.
+        if matter.is_empty() { of(&moments[..moments.len().min(1)], |field| field == Field::Tag) } else { matter }
+    }
+
+    /// Where a correlation groups by an identifier: the name that goes with it, if all events have the same.
+    fn name_of(&self, field: &str) -> Option<&str> {
+        let name = Field::named(field.strip_suffix("_id")?)?.name();
+        let moments = self.folded.found.iter().flat_map(|found| &found.moments);
+        let names: BTreeSet<&String> = moments.filter_map(|moment| moment.fields.get(name)).flatten().collect();
+        names.first().filter(|_| names.len() == 1).map(|name| name.as_str())
+    }
+
+    /// Who took part in what a correlation found, where its key names nobody.
+    fn actors_beside_key(&self) -> Option<String> {
+        const NAMED: usize = 2;
+        let names_somebody = |field: &str| {
+            field.starts_with("watch.actor") || field.starts_with("watch.subject") || !field.contains('.')
+        };
+        if self.telling_key().any(names_somebody) {
+            return None;
         }
-        found
+        let moments = self.folded.found.iter().flat_map(|found| &found.moments);
+        let actors = moments.filter_map(|moment| moment.fields.get(Field::Actor.name())).flatten();
+        let mut named: Vec<&str> = Vec::new();
+        for actor in actors {
+            if !named.contains(&actor.as_str()) {
+                named.push(actor);
+            }
+        }
+        let more = named.len().saturating_sub(NAMED);
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        (!named.is_empty()).then(|| format!("{}{more}", named[..named.len().min(NAMED)].join(", ")))
     }
 
     /// The values of the alert key, and what else the events are about.
     #[must_use]
     pub fn in_words(&self) -> String {
-        let values: Vec<String> = self.telling_key().filter_map(|field| self.key_text(field)).collect();
+        let value = |field| self.name_of(field).map(str::to_owned).or_else(|| self.key_text(field));
+        let values: Vec<String> =
+            self.actors_beside_key().into_iter().chain(self.telling_key().filter_map(value)).collect();
         let matter = self.subject_matter();
         if matter.is_empty() {
             values.join(" → ")

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::id::AlertId;
 use crate::circumstances::Grant;
-use crate::correlate::{Before, Incident, Moment};
+use crate::correlate::{Before, Incident, Moment, Stretch};
 use crate::event::{Event, EventKey};
 use crate::export::SourceId;
 use crate::findings::Fold;
@@ -106,6 +106,9 @@ pub struct Found {
     /// that are compared
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub known_from: Option<DateTime<Utc>>,
+    /// The stretches of time in which it held, if that is not all of the time from its first event to its last
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub stretches: Option<Vec<Stretch>>,
     /// The titles of the rules that it counts, by their ids
     pub rules: BTreeMap<String, String>,
     /// The events worth showing, in order of time
@@ -250,6 +253,7 @@ impl Contribution {
                 known_from: correlation
                     .known_after(lateness)
                     .and_then(|after| incident.last()?.checked_add_signed(after)),
+                stretches: Some(&incident.stretches).filter(|stretches| stretches.len() > 1).cloned(),
                 rules: titles.collect(),
                 moments: incident.moments.clone(),
             }),

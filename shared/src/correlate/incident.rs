@@ -1,12 +1,13 @@
 //! Incidents: that what a correlation asks for came about, in one group and one alert window.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::baseline::Before;
 use super::time_line::Moment;
 
 /// A stretch of time, its ends included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Stretch {
     /// The first event
     pub from: DateTime<Utc>,

@@ -42,6 +42,8 @@ pub struct TimeLines<'c> {
     /// The incidents of a group
     by_group: HashMap<GroupKey, Vec<usize>>,
     kept: Vec<Kept>,
+    /// So many are kept from the beginning, and as many from the end
+    most: usize,
 }
 
 /// Moments of an incident, each where it is wanted for.
@@ -53,16 +55,26 @@ struct Kept {
 }
 
 impl<'c> TimeLines<'c> {
-    /// For the incidents of a correlation.
+    /// For the incidents of a correlation: the events worth showing.
     #[must_use]
     pub fn new(correlation: &'c Correlation, incidents: Vec<Incident>) -> Self {
+        Self::of(correlation, incidents, MOMENTS)
+    }
+
+    /// For the incidents of a correlation: every event.
+    #[must_use]
+    pub fn whole(correlation: &'c Correlation, incidents: Vec<Incident>) -> Self {
+        Self::of(correlation, incidents, usize::MAX)
+    }
+
+    fn of(correlation: &'c Correlation, incidents: Vec<Incident>, most: usize) -> Self {
         let mut by_group: HashMap<GroupKey, Vec<usize>> = HashMap::new();
         for (index, incident) in incidents.iter().enumerate() {
             let key = incident.group.iter().map(|(_, value)| value.clone()).collect();
             by_group.entry(key).or_default().push(index);
         }
         let kept = incidents.iter().map(|_| Kept::default()).collect();
-        Self { correlation, incidents, by_group, kept }
+        Self { correlation, incidents, by_group, kept, most }
     }
 
     /// Takes signals in, in whatever order.
@@ -75,7 +87,7 @@ impl<'c> TimeLines<'c> {
                 let groups: BTreeSet<GroupKey> = groups_of(self.correlation, position, signal).into_iter().collect();
                 for index in groups.iter().filter_map(|group| self.by_group.get(group)).flatten() {
                     if self.incidents[*index].spans(signal.time) {
-                        self.kept[*index].take(position, signal);
+                        self.kept[*index].take(position, signal, self.most);
                     }
                 }
             }
@@ -94,7 +106,7 @@ impl<'c> TimeLines<'c> {
 }
 
 impl Kept {
-    fn take(&mut self, position: usize, signal: &Signal) {
+    fn take(&mut self, position: usize, signal: &Signal, most: usize) {
         let moment = Moment {
             time: signal.time,
             event: signal.event,
@@ -105,11 +117,11 @@ impl Kept {
         };
         let place = (signal.time, position, signal.event);
         keep(&mut self.first, place, &moment);
-        if self.first.len() > MOMENTS {
+        if self.first.len() > most {
             self.first.pop_last();
         }
         keep(&mut self.last, place, &moment);
-        if self.last.len() > MOMENTS {
+        if self.last.len() > most {
             self.last.pop_first();
         }
         let of_rule = self.by_rule.entry(position).or_insert_with(|| (place, moment.clone(), place, moment.clone()));

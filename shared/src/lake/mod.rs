@@ -30,6 +30,7 @@ mod profiles;
 mod s3;
 mod signals;
 mod store;
+mod time_line;
 mod touched;
 mod verify;
 mod watermark;
@@ -58,5 +59,6 @@ pub use s3::{
     was_replaced,
 };
 pub use store::{Condition, ETag, Entry, Store, StoreError, Stored, Written};
+pub use time_line::read_time_line;
 pub use verify::{Problem, Verification, verify};
 pub use watermark::{move_watermark, remembered_watermark, watermark};
