@@ -153,3 +153,76 @@ fn a_rule_that_alerts_is_silenced_by_nobody_unless_it_is_said() {
         compiled(&alerting, &generate).unwrap_or_else(|errors| panic!("{errors}"));
     }
 }
+
+/// The same, compared with the weeks before.
+fn compared(kind: &str, timespan: &str, condition: &str) -> String {
+    let section = format!(
+        "type: {kind}\n  rules: [refused]\n  group-by: [watch.actor]\n  timespan: {timespan}\n  condition: {condition}"
+    );
+    let begin = CORRELATION.find("type: event_count").unwrap();
+    let end = CORRELATION.find("\nlevel: high").unwrap();
+    [&CORRELATION[..begin], &section, &CORRELATION[end..]].concat()
+}
+
+#[test]
+fn what_is_compared_with_the_weeks_before_says_what_it_looks_for() {
+    for (kind, condition, words) in [
+        (
+            "unusual_count",
+            "{gte: 30, deviations: 6.5}",
+            "at least 30 events of refused in an hour, and 6.5 deviations more than is usual at that hour of the week in the 8 \
+             weeks before, by watch.actor",
+        ),
+        (
+            "unusual_hour",
+            "{gte: 5, known: 21d}",
+            "at least 5 events of refused at an hour of the week at which there was none in the 8 weeks before, by watch.actor",
+        ),
+        (
+            "first_value",
+            "{field: watch.object}",
+            "a value of watch.object in refused that there was not in the 8 weeks before, by watch.actor",
+        ),
+        (
+            "return",
+            "{silent: 30d}",
+            "refused after 30 days or more without, and with some in the 8 weeks before, by watch.actor",
+        ),
+    ] {
+        let pack = compiled(COUNTED, &compared(kind, "8w", condition)).unwrap_or_else(|errors| panic!("{errors}"));
+        assert_eq!(pack.correlations().next().unwrap().1.in_words(), words);
+    }
+}
+
+#[test]
+fn what_cannot_be_compared_is_an_error_with_its_line() {
+    for (kind, timespan, condition, line, message) in [
+        ("unusual_count", "8w", "{gte: 30}", 10, "unusual_count needs `deviations` in its condition"),
+        ("unusual_count", "8w", "{deviations: 6}", 10, "unusual_count needs `gte` in its condition"),
+        ("unusual_count", "8w", "{gte: 0, deviations: 6}", 10, "gte is a whole number from 1 on"),
+        ("unusual_count", "8w", "{gte: 30, deviations: 0.5}", 10, "deviations is a number from 1 on"),
+        ("unusual_count", "8w", "{gte: 30, deviations: 6, known: 14d}", 10, "known is three weeks (21d) at least"),
+        ("unusual_count", "2w", "{gte: 30, deviations: 6}", 10, "known (28 days) is longer than the timespan"),
+        ("unusual_count", "8w", "{gte: 30, deviations: 6, field: watch.object}", 10, "unusual_count takes no field"),
+        ("unusual_hour", "8w", "{}", 10, "unusual_hour needs `gte`"),
+        ("unusual_hour", "8w", "{gte: 5, known: 36h}", 10, "known is a number of whole days, as in `28d`"),
+        ("first_value", "8w", "{gte: 2}", 10, "first_value needs `field`"),
+        ("first_value", "8w", "{field: [watch.object, watch.tag]}", 10, "field is the name of one field"),
+        ("first_value", "8w", "{field: watch.hour}", 10, "watch.hour is what the configuration says"),
+        ("first_value", "8w", "{field: auditPayload.queryText}", 10, "does not leave the ledger"),
+        ("return", "8w", "{}", 10, "return needs `silent` in its condition"),
+        ("return", "4w", "{silent: 30d}", 10, "silent is as long as the timespan"),
+        ("return", "8w", "{silent: 30d, known: 28d}", 10, "return takes no known"),
+        ("return", "27w", "{silent: 30d}", 9, "up to 26 weeks"),
+        ("return", "1000h", "{silent: 30d}", 10, "looks back by whole days"),
+        ("return", "8w", "many", 10, "the condition of return holds silent"),
+    ] {
+        let errors = compiled(COUNTED, &compared(kind, timespan, condition)).unwrap_err();
+        assert!(
+            errors.0.iter().any(|error| error.line == Some(line) && error.message.contains(message)),
+            "{kind} {timespan} {condition}: {errors}"
+        );
+    }
+    let text = compared("return", "8w", "{silent: 30d}").replace("window: 1d", "window: 12h");
+    assert!(compiled(COUNTED, &text).unwrap_err().to_string().contains("the alert window (`watch.window`) is `1d`"));
+}

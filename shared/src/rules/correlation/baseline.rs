@@ -86,6 +86,14 @@ impl Unusual {
     }
 }
 
+/// A length of time in weeks, if it is some.
+pub(super) fn in_weeks(length: TimeDelta) -> String {
+    match length.num_days() {
+        days if days % 7 == 0 && days > 7 => format!("{} weeks", days / 7),
+        _ => in_units(length),
+    }
+}
+
 /// What stands in the condition of a baseline.
 #[derive(Default)]
 struct Said {

@@ -95,7 +95,11 @@ impl Correlation {
     pub fn in_words(&self) -> String {
         let rules: Vec<&str> = self.rules.iter().map(|rule| rule.name.as_str()).collect();
         let group: Vec<&str> = self.group_by.iter().map(|group| group.name.as_str()).collect();
-        let mut words = self.test.in_words(&rules, &in_units(self.timespan));
+        let timespan = match self.test {
+            Test::Unusual(_) => baseline::in_weeks(self.timespan),
+            _ => in_units(self.timespan),
+        };
+        let mut words = self.test.in_words(&rules, &timespan);
         if !group.is_empty() {
             words = format!("{words}, by {}", group.join(" and "));
         }
