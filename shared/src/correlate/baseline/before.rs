@@ -51,22 +51,22 @@ impl Before {
             Self::Counts { hour, events, weeks, median, .. } => {
                 let weeks: Vec<String> = weeks.iter().map(ToString::to_string).collect();
                 format!(
-                    "{events} in the hour from {}; at that hour of the week there were {median} in the middle ({} in the weeks \
-                     before, the latest first)",
+                    "{events} in the hour from {}, and usually {median} at that hour of the week ({} in the weeks before, the \
+                     latest first)",
                     hour_text(*hour),
                     weeks.join(", ")
                 )
             }
             Self::NeverAt { hours, weeks } => {
                 let hours: Vec<String> = hours.iter().map(|hour| hour_text(*hour)).collect();
-                format!("from {}: nothing at that hour of the week in the {weeks} weeks before", hours.join(" and "))
+                format!("nothing at that hour of the week (from {}) in the {weeks} weeks before", hours.join(" and "))
             }
             Self::NotThere { values, in_all, since } => {
                 let more = in_all.saturating_sub(values.len());
                 let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-                format!("for the first time since {since} at least: {}{more}", values.join(", "))
+                format!("for the first time since at least {since}: {}{more}", values.join(", "))
             }
-            Self::LastSeen { on } => format!("the last time before was on {on}"),
+            Self::LastSeen { on } => format!("the last one before was on {on}"),
         }
     }
 }
