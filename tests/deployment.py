@@ -15,7 +15,7 @@ from slack import Slack
 from slack_blocks import block_text, valid_blocks
 
 # The folders of what exports become; what people were told is history, apart.
-DATA = ("manifests", "ledger", "rollups", "alerts", "approvals", "quarantine")
+DATA = ("manifests", "ledger", "rollups", "alerts", "approvals", "signals", "quarantine")
 REPEATED = "Possibly repeated"
 LONG_AGO = "2026-01-01T00:00:00Z"
 # How many messages an invocation may have to fail before it is in the dead-letter queue.

@@ -9,7 +9,7 @@ import duckdb
 
 
 # That a day is to be compared once it is closed, under a name that nobody else draws.
-OPEN_DAY = re.compile(r"open/[0-9a-f-]+/\d{8}-[0-9a-f]{16}\.json")
+OPEN_DAY = re.compile(r"open/[0-9a-f-]+/\d{8}-(announced|silent)-[0-9a-f]{16}\.json")
 
 
 def lake_files(folder: Path) -> dict:

@@ -471,7 +471,7 @@ def in_binary_mode(path, content):
         (lambda pack: (pack / "tags" / "x.yml").symlink_to("nowhere"), ["tags/x.yml", "cannot be read"]),
         (lambda pack: (pack / "lists" / "high_risk_permissions.txt").unlink(), ["high_risk_permissions"]),
         (lambda pack: shutil.rmtree(pack), ["rules cannot be read"]),
-        (lambda pack: [file.unlink() for file in pack.rglob("*.yml")], ["there is no rule in this folder"]),
+        (lambda pack: [file.unlink() for file in pack.rglob("*.y*ml")], ["there is no rule in this folder"]),
     ],
     ids=[
         "rule in latin-1", "list in latin-1", "no YAML", "neither rule nor list", "dangling link", "missing list",

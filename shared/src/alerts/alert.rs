@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::approval::{Approval, Approvals};
 use super::contribution::{Contribution, EXAMPLES, Example};
 use super::id::AlertId;
-use crate::correlate::Moment;
+use crate::correlate::{Before, Moment};
 use crate::event::{Event, EventKey, Field, Record};
 use crate::findings::Fold;
 use crate::rules::Condition;
@@ -144,7 +144,10 @@ impl Alert {
             }
         }
         if let Some(correlated) = &self.folded.found {
-            found.extend(self.matter_of(&correlated.moments));
+            found.extend(match &correlated.before {
+                Some(Before::NotThere { values, .. }) => values.iter().take(MOST_MATTERS).cloned().collect(),
+                _ => self.matter_of(&correlated.moments),
+            });
         }
         found
     }

@@ -47,6 +47,15 @@ impl<T: Hash + Eq> Numbers<T> {
         *self.0.entry(value).or_insert(next)
     }
 
+    /// The number of a value that was given one.
+    pub(super) fn get<Q>(&self, value: &Q) -> Option<u32>
+    where
+        T: std::borrow::Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.0.get(value).copied()
+    }
+
     /// Every value by its number.
     pub(super) fn into_values(self) -> Vec<T> {
         let mut values: Vec<(u32, T)> = self.0.into_iter().map(|(value, number)| (number, value)).collect();

@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::baseline::Before;
+use super::signal::Signal;
 use super::time_line::Moment;
+use crate::rules::Correlation;
 
 /// A stretch of time, its ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -40,6 +42,18 @@ impl Incident {
     pub fn spans(&self, time: DateTime<Utc>) -> bool {
         let at = self.stretches.partition_point(|stretch| stretch.to < time);
         self.stretches.get(at).is_some_and(|stretch| stretch.from <= time)
+    }
+
+    /// Whether the event of a signal of its group belongs to it.
+    pub(super) fn is_of(&self, signal: &Signal, correlation: &Correlation) -> bool {
+        let has_what_is_new = |values: &[String]| {
+            correlation.test.fields().iter().flat_map(|field| signal.values(field)).any(|value| values.contains(value))
+        };
+        let is_new = match &self.before {
+            Some(Before::NotThere { values, .. }) => has_what_is_new(values),
+            _ => true,
+        };
+        is_new && self.spans(signal.time)
     }
 
     /// Its first event's time.

@@ -86,7 +86,7 @@ impl<'c> TimeLines<'c> {
             for (position, _) in positions.filter(|(_, rule)| rule.id == signal.rule) {
                 let groups: BTreeSet<GroupKey> = groups_of(self.correlation, position, signal).into_iter().collect();
                 for index in groups.iter().filter_map(|group| self.by_group.get(group)).flatten() {
-                    if self.incidents[*index].spans(signal.time) {
+                    if self.incidents[*index].is_of(signal, self.correlation) {
                         self.kept[*index].take(position, signal, self.most);
                     }
                 }

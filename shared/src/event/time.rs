@@ -1,6 +1,6 @@
 //! Times as records write them.
 
-use chrono::{DateTime, Datelike, NaiveDate, Timelike, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Timelike, Utc};
 
 use super::json::Json;
 
@@ -18,6 +18,12 @@ pub fn read(value: Option<Json<'_>>) -> Option<DateTime<Utc>> {
     let text = value?.as_str()?;
     let time = DateTime::parse_from_rfc3339(text.trim()).ok()?.to_utc();
     (1..=9999).contains(&time.year()).then_some(time)
+}
+
+/// When a day begins, UTC.
+#[must_use]
+pub fn midnight(date: NaiveDate) -> DateTime<Utc> {
+    date.and_time(NaiveTime::MIN).and_utc()
 }
 
 /// Hours since 1970-01-01T00:00Z, rounded down: the unit that rollups count by.

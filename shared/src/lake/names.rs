@@ -37,8 +37,8 @@
 //!                                                  windows are correlated
 //! touched/silent/<source>-<random>.json            the same of a commit that nobody is told of
 //! open/<rule>/<YYYYMMDDTHHMM>.json                 a window of an absence with something that cannot be judged yet
-//! open/<rule>/<YYYYMMDD>-<random>.json             a day that commits changed, and that has yet to be compared with the
-//!                                                  weeks before
+//! open/<rule>/<YYYYMMDD>-announced-<random>.json   a day that commits changed, and that has yet to be compared with the
+//!                                                  weeks before; `silent` of what nobody is told of
 //! profiles/<rule>/date=YYYY-MM-DD.ndjson           what each group of a correlation did on a closed day, counted
 //! ```
 //!
@@ -307,15 +307,20 @@ pub fn open_window_of(name: &str) -> Option<DateTime<Utc>> {
 /// A day that commits changed, and that has yet to be compared with the weeks before, under a name that nobody else draws:
 /// so whoever has compared it may remove it, whatever came since.
 #[must_use]
-pub fn open_day(rule: &str, date: NaiveDate, drawn: u64) -> String {
-    format!("{}{}-{drawn:016x}.json", open_of(rule), date.format("%Y%m%d"))
+pub fn open_day(rule: &str, date: NaiveDate, announce: bool, drawn: u64) -> String {
+    let whether = if announce { ANNOUNCED } else { SILENT };
+    format!("{}{}-{whether}-{drawn:016x}.json", open_of(rule), date.format("%Y%m%d"))
 }
 
-/// The day that a name in [`OPEN`] is about.
+const ANNOUNCED: &str = "announced";
+const SILENT: &str = "silent";
+
+/// The day that a name in [`OPEN`] is about, and whether people are told of what comes of it.
 #[must_use]
-pub fn open_day_of(name: &str) -> Option<NaiveDate> {
-    let (date, _) = source_of(name).filter(|_| name.starts_with(OPEN))?.split_once('-')?;
-    NaiveDate::parse_from_str(date, "%Y%m%d").ok()
+pub fn open_day_of(name: &str) -> Option<(NaiveDate, bool)> {
+    let mut parts = source_of(name).filter(|_| name.starts_with(OPEN))?.split('-');
+    let date = NaiveDate::parse_from_str(parts.next()?, "%Y%m%d").ok()?;
+    Some((date, parts.next()? != SILENT))
 }
 
 /// What the groups of a correlation did on a day.
@@ -486,8 +491,10 @@ mod tests {
         assert_eq!((received_at(&name), received_at(&decision(&name))), (Some(received), None));
         let begin = received.date_naive().and_time(chrono::NaiveTime::MIN).and_utc();
         assert_eq!(open_window_of(&open("r", begin)), Some(begin));
-        assert_eq!(open_day_of(&open_day("r", day, 7)), Some(day));
-        assert_eq!((open_window_of(&open_day("r", day, 7)), open_day_of(&open("r", begin))), (None, None));
+        for announce in [true, false] {
+            assert_eq!(open_day_of(&open_day("r", day, announce, 7)), Some((day, announce)));
+        }
+        assert_eq!((open_window_of(&open_day("r", day, true, 7)), open_day_of(&open("r", begin))), (None, None));
         assert!(is_in_a_folder(&profile("r", day)));
         assert_eq!(late_day_of("deliveries/date=2026-11-02/late-night/0000/chat.json"), None);
         assert_eq!(

@@ -1,7 +1,7 @@
 //! What groups did on closed days, as it stands in the lake: counted once, and compared with for months.
 //!
 //! It is a cache of the signals, with a version: whoever changes a day's signals leaves word of the day, and it is counted
-//! anew. One that is gone, damaged, or counted by another definition is made again.
+//! anew. One that is gone, damaged, or counted by another definition or from other files is made again.
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,8 @@ struct Header {
     date: NaiveDate,
     /// Stands for what is counted
     definition: String,
+    /// Stands for the names of the files of signals that it was counted from
+    files: String,
     groups: u64,
     /// SHA-256 of the whole file with an empty seal: tells a change by accident
     seal: String,
@@ -39,9 +41,14 @@ struct Line {
 /// What stands in the lake of a day.
 pub(super) struct Kept {
     pub(super) date: NaiveDate,
-    /// None if there is none, or none of use
-    pub(super) profile: Option<Profile>,
+    /// None if there is none, or none of use; with what stands for its files
+    profile: Option<(Profile, String)>,
     etag: Option<ETag>,
+}
+
+/// Stands for the names of files.
+fn files_digest(names: &[&str]) -> String {
+    digest::short(names.join("\n").as_bytes())
 }
 
 /// Stands for what a correlation counts of a day.
@@ -67,7 +74,7 @@ fn file(header: &Header, body: &[u8]) -> Vec<u8> {
     file
 }
 
-fn encode(rule: &Rule, correlation: &Correlation, date: NaiveDate, profile: &Profile) -> Vec<u8> {
+fn encode(rule: &Rule, correlation: &Correlation, date: NaiveDate, (profile, files): (&Profile, String)) -> Vec<u8> {
     let mut body = Vec::new();
     let mut groups = 0;
     for (group, day) in profile.groups() {
@@ -78,7 +85,7 @@ fn encode(rule: &Rule, correlation: &Correlation, date: NaiveDate, profile: &Pro
     }
     let definition = definition(correlation);
     let (rule, seal) = (rule.id.clone(), String::new());
-    let header = Header { profile_version: VERSION, rule, date, definition, groups, seal };
+    let header = Header { profile_version: VERSION, rule, date, definition, files, groups, seal };
     file(&header.sealed(&body), &body)
 }
 
@@ -119,28 +126,40 @@ impl Kept {
             let is_its = header.profile_version == VERSION && header.rule == rule.id && header.date == date;
             is_its && header.definition == definition(correlation)
         });
-        let profile = lines.and_then(|(_, body)| {
+        let profile = lines.and_then(|(header, body)| {
             let lines = body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
             let read = |line| serde_json::from_slice::<Line>(line).map(|Line { group, day }| (group, day));
-            lines.map(read).collect::<Result<Profile, _>>().ok()
+            Some((lines.map(read).collect::<Result<Profile, _>>().ok()?, header.files))
         });
         Ok(Self { date, profile, etag: Some(stored.etag) })
     }
 
-    /// Writes what was counted since, unless somebody else has. What stands already, and a day on which nobody did anything,
-    /// is not written. Whether nobody else had written.
+    /// Whether it was counted from these files.
+    pub(super) fn is_of(&self, names: &[&str]) -> bool {
+        self.profile.as_ref().is_some_and(|(_, files)| *files == files_digest(names))
+    }
+
+    /// What was counted, if it is of use.
+    pub(super) fn into_profile(self) -> Option<Profile> {
+        self.profile.map(|(profile, _)| profile)
+    }
+
+    /// Writes what was counted since from these files, unless somebody else has. What stands already is not written, nor that
+    /// nobody did anything on a day of which nothing stands. Whether nobody else had written.
     pub(super) async fn write(
         &self,
         store: &impl Store,
         rule: &Rule,
         correlation: &Correlation,
         profile: &Profile,
+        names: &[&str],
     ) -> Result<bool, StoreError> {
-        if self.profile.as_ref() == Some(profile) || (self.etag.is_none() && profile.is_empty()) {
+        let stands = self.is_of(names) && self.profile.as_ref().is_some_and(|(known, _)| known == profile);
+        if stands || (self.etag.is_none() && profile.is_empty()) {
             return Ok(true);
         }
         let condition = self.etag.clone().map_or(Condition::Absent, Condition::Matches);
-        let content = encode(rule, correlation, self.date, profile);
+        let content = encode(rule, correlation, self.date, (profile, files_digest(names)));
         let written = store.put_if(&names::profile(&rule.id, self.date), content, condition).await?;
         Ok(written != Written::Conflict)
     }

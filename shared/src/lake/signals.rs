@@ -61,6 +61,12 @@ pub(super) async fn list_signals(
 }
 
 impl Sources {
+    /// Whether a manifest that was read names a file.
+    pub(super) fn is_committed(&self, name: &str) -> bool {
+        let known = names::source_of(name).and_then(|source| self.known.get(source)?.as_ref());
+        known.is_some_and(|(_, files)| files.contains(name))
+    }
+
     /// Shows the signals of some rules on a date, of every export that is committed, one file after the other.
     pub(super) async fn each_file(
         &mut self,

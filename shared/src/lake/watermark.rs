@@ -4,10 +4,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use serde::{Deserialize, Serialize};
 
-use super::manifest::read_manifests;
+use super::manifest::{Manifest, read_manifests};
 use super::names;
 use super::store::{Condition, Store, StoreError, Written};
-use crate::event::Service;
+use crate::event::{Service, time};
 
 /// The version of this form; a later one may add fields, never change the meaning of one.
 const VERSION: u32 = 1;
@@ -54,8 +54,18 @@ pub async fn move_watermark(
     }
 }
 
+/// The last event of an export that did not happen after `now`. Of one with a record from the future only the days are known.
+fn last_event_before(manifest: &Manifest, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let last = manifest.last_event?;
+    if last <= now {
+        return Some(last);
+    }
+    let days = manifest.files.iter().filter_map(|file| names::date_of(&file.name)).filter(|date| *date != time::UNDATED);
+    days.map(time::midnight).filter(|day| *day <= now).max()
+}
+
 /// The time before which no event is expected any more: the latest event of all exports, less the lateness that is allowed.
-/// None if there is no event yet. Where no exports come, nothing is said to be whole; an export with a record from the
+/// None if there is no event yet. Where no exports come, nothing is said to be whole; a record from the
 /// future, after `now`, says nothing either.
 ///
 /// # Errors
@@ -67,6 +77,6 @@ pub async fn watermark(
 ) -> Result<Option<DateTime<Utc>>, StoreError> {
     let manifests = read_manifests(store).await?.into_iter().filter_map(|(_, manifest)| manifest.ok());
     let exports = manifests.filter(|manifest| manifest.service == Service::Audit);
-    let latest = exports.filter_map(|manifest| manifest.last_event).filter(|last| *last <= now).max();
+    let latest = exports.filter_map(|manifest| last_event_before(&manifest, now)).max();
     Ok(latest.and_then(|latest| latest.checked_sub_signed(lateness)))
 }

@@ -73,6 +73,12 @@ fn unusual(rule: &str, actor: &str, day: i64, reads: &[Read]) -> BTreeSet<String
     // At the same hour of each week since the first, or an hour beside it.
     let usually = |hour: i64| -> Vec<usize> {
         let weeks = (1..=8).take_while(|week| first.is_some_and(|first| day - week * 7 >= first));
+        // Weeks without anything at all say nothing.
+        let was_there = |week: &i64| {
+            let of_week = day - week * 7 - 6..=day - week * 7;
+            before.iter().any(|read| of_week.contains(&read.at.div_euclid(DAY)))
+        };
+        let weeks = weeks.filter(was_there);
         weeks.map(|week| (-1..=1).map(|beside| in_hour(hour + beside * HOUR - week * 7 * DAY)).max().unwrap()).collect()
     };
     let in_hours = |is_unusual: &dyn Fn(usize, Vec<usize>) -> bool| -> BTreeSet<String> {
@@ -81,7 +87,7 @@ fn unusual(rule: &str, actor: &str, day: i64, reads: &[Read]) -> BTreeSet<String
             hours
         });
         let hours: BTreeSet<i64> =
-            hours.into_iter().filter(|(hour, many)| is_unusual(*many, usually(*hour))).map(|(hour, _)| hour).collect();
+            hours.into_iter().filter(|(hour, many)| usually(*hour).len() >= 3 && is_unusual(*many, usually(*hour))).map(|(hour, _)| hour).collect();
         let in_one = |read: &&&&Read| hours.contains(&(read.at.div_euclid(HOUR) * HOUR));
         of_day.iter().filter(in_one).map(|read| read.id.clone()).collect()
     };
@@ -97,7 +103,7 @@ fn unusual(rule: &str, actor: &str, day: i64, reads: &[Read]) -> BTreeSet<String
             in_hours(&|many, usual| many >= 5 && usual.iter().all(|many| *many == 0))
         }
         "sensitive_object_first_read" | "service_account_new_object"
-            if rule.starts_with("sensitive") || actor.starts_with("svc-") =>
+            if rule.starts_with("sensitive") != actor.starts_with("svc-") =>
         {
             let known: BTreeSet<&str> = before.iter().map(|read| read.object.as_str()).collect();
             let mut new = BTreeSet::new();

@@ -3,6 +3,9 @@
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
+/// So many values are said.
+const NAMED: usize = 10;
+
 /// How it was in the weeks before.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -19,6 +22,8 @@ pub enum Before {
         median: f64,
         /// Their deviation
         deviation: f64,
+        /// How many of these the hour lies above the median
+        deviations: f64,
     },
     /// Nothing ever, at these hours of the week
     NeverAt {
@@ -29,7 +34,7 @@ pub enum Before {
     },
     /// Some values were not there
     NotThere {
-        /// The first of them, in the order of the alphabet
+        /// The first hundred of them, in the order of the alphabet
         values: Vec<String>,
         /// How many there are
         in_all: usize,
@@ -48,21 +53,22 @@ impl Before {
     #[must_use]
     pub fn in_words(&self) -> String {
         match self {
-            Self::Counts { hour, events, weeks, median, .. } => {
+            Self::Counts { hour, events, weeks, median, deviation, deviations } => {
                 let weeks: Vec<String> = weeks.iter().map(ToString::to_string).collect();
                 format!(
-                    "{events} in the hour from {}, and usually {median} at that hour of the week ({} in the weeks before, the \
-                     latest first)",
+                    "{events} in the hour from {}; around that hour of the week there are usually {median} ({} in the weeks \
+                     before, the latest first). A deviation is {deviation:.1}, and this is {deviations:.1} of them more",
                     hour_text(*hour),
                     weeks.join(", ")
                 )
             }
             Self::NeverAt { hours, weeks } => {
                 let hours: Vec<String> = hours.iter().map(|hour| hour_text(*hour)).collect();
-                format!("nothing at that hour of the week (from {}) in the {weeks} weeks before", hours.join(" and "))
+                format!("nothing around that hour of the week (from {}) in the {weeks} weeks before in which there was anything", hours.join(" and "))
             }
             Self::NotThere { values, in_all, since } => {
-                let more = in_all.saturating_sub(values.len());
+                let more = in_all.saturating_sub(NAMED);
+                let values = &values[..values.len().min(NAMED)];
                 let more = if more == 0 { String::new() } else { format!(" and {more} more") };
                 format!("for the first time since at least {since}: {}{more}", values.join(", "))
             }

@@ -9,7 +9,7 @@ mod usual;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 pub use before::Before;
 pub use profile::{OfGroup, Profile, Profiling};
@@ -17,10 +17,13 @@ use usual::Usual;
 
 use super::group::{GroupKey, Numbers};
 use super::incident::{Incident, Stretch};
+use crate::event::{EventKey, time::midnight};
 use crate::rules::{Baseline, Correlation, Test, Unusual};
 
-/// So many new values are named.
-const NAMED_VALUES: usize = 10;
+/// So many new values are kept to be named.
+const NAMED_VALUES: usize = 100;
+/// In so many weeks a group must have done anything at all, for a number of events to be unusual.
+const FEWEST_WEEKS: usize = 3;
 
 /// Goes through the days of a correlation that compares them with the weeks before, in order.
 pub struct Baselines<'c> {
@@ -33,10 +36,18 @@ pub struct Baselines<'c> {
 /// What is known of a group's past.
 #[derive(Default)]
 struct Past {
-    /// The days on which there was anything, the oldest first, with the events of each hour
-    days: VecDeque<(NaiveDate, BTreeMap<u32, u64>)>,
+    /// The days on which there was anything, the oldest first
+    days: VecDeque<PastDay>,
     /// The last day of each value
     values: HashMap<u32, NaiveDate>,
+}
+
+struct PastDay {
+    date: NaiveDate,
+    /// The events of each hour
+    events: BTreeMap<u32, u64>,
+    /// Whether the field that is asked for was there: a rule may not have kept it yet
+    has_values: bool,
 }
 
 /// What is unusual about a group's day.
@@ -63,7 +74,7 @@ impl<'c> Baselines<'c> {
             let found = match self.groups.get_mut(key) {
                 Some(past) => {
                     past.forget_before(date - self.correlation.timespan);
-                    past.judge(date, day, self.baseline, &mut self.values)
+                    past.judge(date, day, self.baseline, &self.values)
                 }
                 None => None,
             };
@@ -88,12 +99,12 @@ impl<'c> Baselines<'c> {
     /// Takes a day in, after all days before it.
     pub fn take(&mut self, date: NaiveDate, profile: Profile) {
         let oldest = date - self.correlation.timespan;
-        self.groups.retain(|_, past| past.days.back().is_some_and(|(last, _)| *last >= oldest));
+        self.groups.retain(|_, past| past.days.back().is_some_and(|last| last.date >= oldest));
         for (key, day) in profile.into_groups() {
             let past = self.groups.entry(key).or_default();
             past.forget_before(oldest);
             let events = day.hours.iter().map(|(hour, of)| (*hour, of.events)).collect();
-            past.days.push_back((date, events));
+            past.days.push_back(PastDay { date, events, has_values: !day.values.is_empty() });
             for (value, _) in day.values {
                 past.values.insert(self.values.of(value), date);
             }
@@ -104,7 +115,7 @@ impl<'c> Baselines<'c> {
 impl Past {
     /// Whatever is older bears on nothing, so that it makes no difference from which day on the days were taken in.
     fn forget_before(&mut self, oldest: NaiveDate) {
-        while self.days.front().is_some_and(|(date, _)| *date < oldest) {
+        while self.days.front().is_some_and(|first| first.date < oldest) {
             self.days.pop_front();
         }
         self.values.retain(|_, last| *last >= oldest);
@@ -115,16 +126,17 @@ impl Past {
         date: NaiveDate,
         day: &OfGroup,
         baseline: &Baseline,
-        numbers: &mut Numbers<String>,
+        numbers: &Numbers<String>,
     ) -> Option<Found> {
-        let (first, _) = self.days.front()?;
-        if *first > date - baseline.known {
+        let asks_for_values = matches!(baseline.looks_for, Unusual::Value { .. });
+        let since = self.days.iter().find(|day| day.has_values || !asks_for_values)?.date;
+        if since > date - baseline.known {
             return None;
         }
         match &baseline.looks_for {
             Unusual::Count { at_least, deviations } => self.more_than_usual(date, day, *at_least, *deviations),
             Unusual::Hour { at_least } => self.at_another_hour(date, day, *at_least),
-            Unusual::Value { at_least, .. } => self.with_new_values(day, *at_least, numbers),
+            Unusual::Value { at_least, .. } => self.with_new_values(day, *at_least, since, numbers),
             Unusual::Return { silent } => self.back_after(date, day, *silent),
         }
     }
@@ -134,7 +146,7 @@ impl Past {
         for (hour, of) in day.hours.iter().filter(|(_, of)| of.events >= at_least) {
             let weeks = self.at_this_hour(date, *hour);
             let usual = Usual::of(&weeks);
-            if usual.deviations(of.events) < deviations {
+            if weeks.len() < FEWEST_WEEKS || usual.deviations(of.events) < deviations {
                 continue;
             }
             let before = || Before::Counts {
@@ -143,6 +155,7 @@ impl Past {
                 weeks: weeks.clone(),
                 median: usual.median,
                 deviation: usual.deviation,
+                deviations: usual.deviations(of.events),
             };
             let value = as_number(of.events);
             let found = found.get_or_insert_with(|| Found::new(before()));
@@ -156,11 +169,13 @@ impl Past {
     }
 
     /// How many events there were at this hour of the week in each week since the group is known, the latest week first: the
-    /// most of that hour and its neighbours, since people do not keep to the minute, and clocks are changed.
+    /// most of that hour and its neighbours, since people do not keep to the minute, and clocks are changed. Weeks in which
+    /// the group did nothing at all say nothing: people have leave.
     fn at_this_hour(&self, date: NaiveDate, hour: u32) -> Vec<u64> {
-        let Some((first, _)) = self.days.front() else { return Vec::new() };
-        let weeks = (1..).map(|week| date - TimeDelta::weeks(week)).take_while(|day| day >= first);
+        let Some(first) = self.days.front() else { return Vec::new() };
+        let weeks = (1..).map(|week| date - TimeDelta::weeks(week)).take_while(|day| *day >= first.date);
         weeks
+            .filter(|day| self.did_anything_in_the_week_to(*day))
             .map(|day| {
                 neighbours(day, hour).into_iter().map(|(day, hour)| self.events(day, hour)).max().unwrap_or_default()
             })
@@ -168,15 +183,20 @@ impl Past {
     }
 
     fn events(&self, date: NaiveDate, hour: u32) -> u64 {
-        let found = self.days.binary_search_by_key(&date, |(date, _)| *date).ok();
-        found.and_then(|at| self.days[at].1.get(&hour)).copied().unwrap_or_default()
+        let found = self.days.binary_search_by_key(&date, |day| day.date).ok();
+        found.and_then(|at| self.days[at].events.get(&hour)).copied().unwrap_or_default()
+    }
+
+    fn did_anything_in_the_week_to(&self, last: NaiveDate) -> bool {
+        let at = self.days.partition_point(|day| day.date <= last - TimeDelta::weeks(1));
+        self.days.get(at).is_some_and(|day| day.date <= last)
     }
 
     fn at_another_hour(&self, date: NaiveDate, day: &OfGroup, at_least: u64) -> Option<Found> {
         let mut found: Option<Found> = None;
         for (hour, of) in day.hours.iter().filter(|(_, of)| of.events >= at_least) {
             let weeks = self.at_this_hour(date, *hour);
-            if weeks.iter().any(|events| *events > 0) {
+            if weeks.len() < FEWEST_WEEKS || weeks.iter().any(|events| *events > 0) {
                 continue;
             }
             let never = || Before::NeverAt { hours: Vec::new(), weeks: weeks.len() };
@@ -191,36 +211,36 @@ impl Past {
         found
     }
 
-    fn with_new_values(&self, day: &OfGroup, at_least: u64, numbers: &mut Numbers<String>) -> Option<Found> {
-        let (since, _) = self.days.front()?;
-        let is_new =
-            |value: &&String, numbers: &mut Numbers<String>| !self.values.contains_key(&numbers.of((*value).clone()));
-        let new: Vec<(&String, i64)> = day
-            .values
-            .iter()
-            .filter(|(value, _)| is_new(value, numbers))
-            .map(|(value, first)| (value, *first))
-            .collect();
+    fn with_new_values(
+        &self,
+        day: &OfGroup,
+        at_least: u64,
+        since: NaiveDate,
+        numbers: &Numbers<String>,
+    ) -> Option<Found> {
+        let is_known = |value: &str| numbers.get(value).is_some_and(|number| self.values.contains_key(&number));
+        let new: Vec<_> = day.values.iter().filter(|(value, _)| !is_known(value)).collect();
         if (new.len() as u64) < at_least {
             return None;
         }
-        let named = new.iter().take(NAMED_VALUES).map(|(value, _)| (*value).clone()).collect();
-        let mut found = Found::new(Before::NotThere { values: named, in_all: new.len(), since: *since });
-        let firsts: BTreeSet<i64> = new.iter().map(|(_, first)| *first).collect();
-        found.stretches = firsts.iter().map(|first| (*first, *first)).collect();
-        found.events = firsts.len() as u64;
+        let values = new.iter().take(NAMED_VALUES).map(|(value, _)| (*value).clone()).collect();
+        let mut found = Found::new(Before::NotThere { values, in_all: new.len(), since });
+        let times: BTreeSet<i64> = new.iter().map(|(_, first)| first.time).collect();
+        let events: BTreeSet<EventKey> = new.iter().map(|(_, first)| first.event).collect();
+        found.stretches = times.iter().map(|time| (*time, *time)).collect();
+        found.events = events.len() as u64;
         found.value = as_number(new.len() as u64);
         Some(found)
     }
 
     fn back_after(&self, date: NaiveDate, day: &OfGroup, silent: TimeDelta) -> Option<Found> {
-        let (last, _) = self.days.back().filter(|(last, _)| *last < date - silent)?;
+        let last = self.days.back().map(|last| last.date).filter(|last| *last < date - silent)?;
         let first = day.hours.values().map(|of| of.first).min()?;
         let last_event = day.hours.values().map(|of| of.last).max()?;
-        let mut found = Found::new(Before::LastSeen { on: *last });
+        let mut found = Found::new(Before::LastSeen { on: last });
         found.stretches.push((first, last_event));
         found.events = day.hours.values().map(|of| of.events).sum();
-        found.value = as_number((date - *last).num_days().unsigned_abs());
+        found.value = as_number((date - last).num_days().unsigned_abs());
         Some(found)
     }
 }
@@ -237,10 +257,6 @@ fn neighbours(date: NaiveDate, hour: u32) -> [(NaiveDate, u32); 3] {
     let earlier = if hour == 0 { (date - day, 23) } else { (date, hour - 1) };
     let later = if hour == 23 { (date + day, 0) } else { (date, hour + 1) };
     [earlier, (date, hour), later]
-}
-
-fn midnight(date: NaiveDate) -> DateTime<Utc> {
-    date.and_time(NaiveTime::MIN).and_utc()
 }
 
 fn at(date: NaiveDate, hour: u32) -> DateTime<Utc> {

@@ -10,6 +10,9 @@ use crate::correlate::signal::Signal;
 use crate::event::EventKey;
 use crate::rules::Correlation;
 
+/// So many values of one group and day are kept, the first ones in their order.
+const MOST_VALUES: usize = 1_000;
+
 /// What the groups of a correlation did on one day, UTC.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Profile(BTreeMap<GroupKey, OfGroup>);
@@ -19,9 +22,16 @@ pub struct Profile(BTreeMap<GroupKey, OfGroup>);
 pub struct OfGroup {
     /// Each hour of the day with an event, 0 to 23
     pub(super) hours: BTreeMap<u32, Hour>,
-    /// When each value of the field that the correlation asks for first was there, in microseconds since 1970
+    /// The first event with each value of the field that the correlation asks for
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(super) values: BTreeMap<String, i64>,
+    pub(super) values: BTreeMap<String, First>,
+}
+
+/// The first event with a value; its time is in microseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct First {
+    pub(super) time: i64,
+    pub(super) event: EventKey,
 }
 
 /// The events of one hour; times are in microseconds since 1970.
@@ -38,15 +48,15 @@ impl Profile {
         self.0.iter()
     }
 
-    /// Every group with what it did, in order.
-    pub fn into_groups(self) -> impl Iterator<Item = (Vec<String>, OfGroup)> {
-        self.0.into_iter()
-    }
-
     /// Whether nobody did anything.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Every group with what it did, in order.
+    pub fn into_groups(self) -> impl Iterator<Item = (Vec<String>, OfGroup)> {
+        self.0.into_iter()
     }
 }
 
@@ -85,8 +95,7 @@ impl<'c> Profiling<'c> {
                         day.count(time);
                     }
                     for value in self.correlation.test.fields().iter().flat_map(|field| signal.values(field)) {
-                        let first = day.values.entry(value.clone()).or_insert(time);
-                        *first = time.min(*first);
+                        day.keep(value, First { time, event: signal.event });
                     }
                 }
             }
@@ -103,6 +112,19 @@ impl<'c> Profiling<'c> {
 }
 
 impl OfGroup {
+    fn keep(&mut self, value: &str, first: First) {
+        match self.values.get_mut(value) {
+            Some(known) => *known = first.min(*known),
+            None => {
+                self.values.insert(value.to_owned(), first);
+                // Which are left out must not depend on the order in which they come.
+                if self.values.len() > MOST_VALUES {
+                    self.values.pop_last();
+                }
+            }
+        }
+    }
+
     fn count(&mut self, time: i64) {
         let Some(at) = DateTime::from_timestamp_micros(time) else { return };
         let hour = self.hours.entry(at.hour()).or_insert(Hour { events: 0, first: time, last: time });

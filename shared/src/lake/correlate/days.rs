@@ -7,12 +7,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
-use serde::{Deserialize, Serialize};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::windows::Work;
 use super::{CorrelateError, CorrelatedTally, Correlator, Starts};
 use crate::correlate::{Baselines, Incident, Outcome, Profile, Profiling, TimeLines};
+use crate::event::time::midnight;
 use crate::findings::Blob;
 use crate::lake::at_once::at_once;
 use crate::lake::lease::Lease;
@@ -22,38 +22,38 @@ use crate::lake::signals::{SignalFiles, Sources, list_signals};
 use crate::lake::store::{Store, StoreError};
 use crate::rules::{Correlation, Rule};
 
-/// So many days are read at once, and held in memory.
+/// So many profiles are read at once, and held in memory.
 const DAYS_AT_ONCE: usize = 8;
 
-/// What is left under the name of a day that has yet to be compared.
-#[derive(Debug, Serialize, Deserialize)]
-struct OpenDay {
+/// So many days are compared before what is done is entered: whoever has little time goes on from there.
+const DAYS_IN_A_TURN: usize = 14;
+
+/// The word that was left of a day.
+pub(super) struct OpenDay {
+    name: String,
+    pub(super) date: NaiveDate,
     /// Whether people are told of what comes of it
-    announce: bool,
+    pub(super) announce: bool,
 }
 
 impl<S: Store> Correlator<'_, S> {
     /// Leaves word of the days that commits changed.
     pub(super) async fn leave_days_open(&self, rule: &Rule, days: &Starts) -> Result<(), StoreError> {
         for (start, announce) in days {
-            let name = names::open_day(&rule.id, start.date_naive(), fastrand::u64(..));
-            let open = serde_json::to_vec(&OpenDay { announce: *announce }).unwrap_or_default();
-            self.store.put(&name, &mut Blob::of(&open)).await?;
+            let name = names::open_day(&rule.id, start.date_naive(), *announce, fastrand::u64(..));
+            self.store.put(&name, &mut Blob::of(b"{}")).await?;
         }
         Ok(())
     }
 
-    /// The days that have yet to be compared, by the names of the word that was left of each, with whether people are told.
-    pub(super) async fn open_days(&self, rule: &Rule) -> Result<BTreeMap<String, (NaiveDate, bool)>, StoreError> {
-        let mut days = BTreeMap::new();
-        for entry in self.store.list(&names::open_of(&rule.id)).await? {
-            let Some(date) = names::open_day_of(&entry.name) else { continue };
-            let Some(stored) = self.store.get(&entry.name).await? else { continue };
-            // One that cannot be read is told of: better twice looked at than never.
-            let is_silent = serde_json::from_slice::<OpenDay>(&stored.content).is_ok_and(|open| !open.announce);
-            days.insert(entry.name, (date, !is_silent));
-        }
-        Ok(days)
+    /// The days that have yet to be compared.
+    pub(super) async fn open_days(&self, rule: &Rule) -> Result<Vec<OpenDay>, StoreError> {
+        let entries = self.store.list(&names::open_of(&rule.id)).await?.into_iter();
+        let open = entries.filter_map(|entry| {
+            let (date, announce) = names::open_day_of(&entry.name)?;
+            Some(OpenDay { name: entry.name, date, announce })
+        });
+        Ok(open.collect())
     }
 
     /// Compares the days that are closed now. Whether all of them were: what is not is left to somebody else.
@@ -65,29 +65,38 @@ impl<S: Store> Correlator<'_, S> {
         tally: &mut CorrelatedTally,
     ) -> Result<bool, CorrelateError> {
         let mut due = self.open_days(rule).await?;
-        due.retain(|_, (date, _)| is_closed(*date, complete));
+        due.retain(|day| is_closed(day.date, complete));
+        // What comes late into a day bears on all that were compared with it.
+        let compared_with = |changed: NaiveDate| {
+            let days = changed.iter_days().take_while(move |day| *day - changed <= correlation.timespan);
+            days.take_while(|day| is_closed(*day, complete))
+        };
         let mut starts = Starts::new();
-        for (date, announce) in due.values() {
-            // What comes late into a day bears on all that were compared with it.
-            let later =
-                date.iter_days().take_while(|day| *day - *date <= correlation.timespan && is_closed(*day, complete));
-            for day in later {
-                *starts.entry(midnight(day)).or_default() |= announce;
+        for open in &due {
+            for day in compared_with(open.date) {
+                *starts.entry(midnight(day)).or_default() |= open.announce;
             }
         }
-        let changed = due.values().map(|(date, _)| *date).collect();
-        if !self.windows(rule, correlation, &starts, (Some(complete), &changed), tally).await? {
-            return Ok(false);
-        }
-        for name in due.keys() {
-            self.store.remove(name).await?;
+        let mut changed: BTreeSet<NaiveDate> = due.iter().map(|open| open.date).collect();
+        let starts: Vec<(DateTime<Utc>, bool)> = starts.into_iter().collect();
+        for turn in starts.chunks(DAYS_IN_A_TURN) {
+            let Some((last, _)) = turn.last() else { continue };
+            let turn: Starts = turn.iter().copied().collect();
+            if !self.windows(rule, correlation, &turn, (Some(complete), &changed), tally).await? {
+                return Ok(false);
+            }
+            // Their profiles are written, and need not be counted again.
+            changed.retain(|date| *date > last.date_naive());
+            let (done, left) =
+                due.into_iter().partition(|open| compared_with(open.date).all(|day| midnight(day) <= *last));
+            due = left;
+            let done: Vec<OpenDay> = done;
+            for open in done {
+                self.store.remove(&open.name).await?;
+            }
         }
         Ok(true)
     }
-}
-
-fn midnight(date: NaiveDate) -> DateTime<Utc> {
-    date.and_time(NaiveTime::MIN).and_utc()
 }
 
 fn is_closed(date: NaiveDate, complete: DateTime<Utc>) -> bool {
@@ -95,24 +104,27 @@ fn is_closed(date: NaiveDate, complete: DateTime<Utc>) -> bool {
 }
 
 impl<S: Store> Work<'_, '_, S> {
-    /// Compares the days of these windows with those before; none if the lease is lost, or somebody else counted at the same
-    /// time.
+    /// Compares the days of these windows with those before; none if the lease is lost, there is no more time, or somebody
+    /// else counted at the same time.
     pub(super) async fn compared(
         &self,
         starts: &BTreeSet<DateTime<Utc>>,
-        baselines: Baselines<'_>,
+        mut baselines: Baselines<'_>,
         lease: &mut Lease<'_, S>,
     ) -> Result<Option<Outcome>, CorrelateError> {
         let (Some(first), Some(last)) = (starts.first(), starts.last()) else { return Ok(Some(Outcome::default())) };
-        let days = (first.date_naive() - self.correlation.timespan).iter_days();
-        let days: Vec<NaiveDate> = days.take_while(|day| *day <= last.date_naive()).collect();
-        let mut baselines = baselines;
+        let (first, last) = (first.date_naive() - self.correlation.timespan, last.date_naive());
+        let files = list_signals(self.correlator.store, &self.counted(), first, last).await?;
+        // Where there are no signals nobody did anything, whatever a profile says that was counted before they went.
+        let mut days: BTreeSet<NaiveDate> = files.values().flat_map(BTreeMap::keys).copied().collect();
+        days.extend(self.changed.range(first..=last));
+        let days: Vec<NaiveDate> = days.into_iter().collect();
         let mut incidents = Vec::new();
         for days in days.chunks(DAYS_AT_ONCE) {
-            if lease.keep(self.correlator.clock.now()).await.is_err() {
+            if lease.keep(self.correlator.clock.now()).await.is_err() || self.correlator.is_late() {
                 return Ok(None);
             }
-            let Some(profiles) = self.profiles(days, lease).await? else { return Ok(None) };
+            let Some(profiles) = self.profiles(days, &files, lease).await? else { return Ok(None) };
             for (date, profile) in profiles {
                 if starts.contains(&midnight(date)) {
                     incidents.extend(baselines.judge(date, &profile));
@@ -120,58 +132,73 @@ impl<S: Store> Work<'_, '_, S> {
                 baselines.take(date, profile);
             }
         }
-        let incidents = self.with_moments(incidents).await?;
+        let Some(incidents) = self.with_moments(incidents, &files, lease).await? else { return Ok(None) };
         Ok(Some(Outcome { incidents, open: BTreeMap::new() }))
     }
 
-    /// The profiles of some days. Those that are missing, and those of days that commits have changed, are counted from
-    /// signals, which are listed after the profiles were read: so that none is written over another that had seen more.
+    /// The profiles of some days. Those that are missing or of other files than there are, and those of days that commits have
+    /// changed, are counted from signals, which are listed after the profiles were read: so that none is written over another
+    /// that had seen more.
     async fn profiles(
         &self,
         days: &[NaiveDate],
+        listed: &SignalFiles,
         lease: &mut Lease<'_, S>,
     ) -> Result<Option<Vec<(NaiveDate, Profile)>>, CorrelateError> {
         let store = self.correlator.store;
         let mut kept = Vec::new();
         let reads = days.iter().map(|date| Kept::read(store, self.rule, self.correlation, *date));
         at_once(DAYS_AT_ONCE, reads, |read| kept.push(read)).await?;
-        let is_of_use = |kept: &Kept| kept.profile.is_some() && !self.changed.contains(&kept.date);
-        let mut files = SignalFiles::new();
-        if let Some((first, last)) = days.first().zip(days.last()).filter(|_| !kept.iter().all(is_of_use)) {
-            files = list_signals(store, &self.counted(), *first, *last).await?;
-        }
         let mut sources = Sources::default();
         let mut profiles = Vec::new();
         for kept in kept {
-            if is_of_use(&kept) {
-                profiles.extend(kept.profile.map(|profile| (kept.date, profile)));
+            let date = kept.date;
+            if !self.changed.contains(&date) && kept.is_of(&of_date(listed, date)) {
+                profiles.extend(kept.into_profile().map(|profile| (date, profile)));
                 continue;
             }
+            let files = list_signals(store, &self.counted(), date, date).await?;
             let mut profiling = Profiling::new(self.correlation);
-            sources.each_file(store, &files, kept.date, |signals| profiling.take(&signals)).await?;
+            sources.each_file(store, &files, date, |signals| profiling.take(&signals)).await?;
             let profile = profiling.finish();
+            let mut names = of_date(&files, date);
+            names.retain(|name| sources.is_committed(name));
             let is_held = lease.keep(self.correlator.clock.now()).await.is_ok();
-            if !is_held || !kept.write(store, self.rule, self.correlation, &profile).await? {
+            if !is_held || !kept.write(store, self.rule, self.correlation, &profile, &names).await? {
                 return Ok(None);
             }
-            profiles.push((kept.date, profile));
+            profiles.push((date, profile));
         }
         Ok(Some(profiles))
     }
 
-    /// The incidents, each with the events worth showing.
-    async fn with_moments(&self, incidents: Vec<Incident>) -> Result<Vec<Incident>, CorrelateError> {
+    /// The incidents, each with the events worth showing; none if the lease is lost.
+    async fn with_moments(
+        &self,
+        incidents: Vec<Incident>,
+        files: &SignalFiles,
+        lease: &mut Lease<'_, S>,
+    ) -> Result<Option<Vec<Incident>>, CorrelateError> {
         let dates: BTreeSet<NaiveDate> = incidents.iter().map(|incident| incident.window_start.date_naive()).collect();
         let mut lines = TimeLines::new(self.correlation, incidents);
-        let (store, mut sources) = (self.correlator.store, Sources::default());
+        let mut sources = Sources::default();
         for date in dates {
-            let files = list_signals(store, &self.counted(), date, date).await?;
-            sources.each_file(store, &files, date, |signals| lines.take(&signals)).await?;
+            if lease.keep(self.correlator.clock.now()).await.is_err() {
+                return Ok(None);
+            }
+            sources.each_file(self.correlator.store, files, date, |signals| lines.take(&signals)).await?;
         }
-        Ok(lines.finish())
+        Ok(Some(lines.finish()))
     }
 
     fn counted(&self) -> BTreeSet<String> {
         self.correlation.all_rules().map(|rule| rule.id.clone()).collect()
     }
+}
+
+/// The names of the files of a date, in order.
+fn of_date(files: &SignalFiles, date: NaiveDate) -> Vec<&str> {
+    let mut names: Vec<&str> = files.values().filter_map(|dates| dates.get(&date)).flatten().map(String::as_str).collect();
+    names.sort_unstable();
+    names
 }

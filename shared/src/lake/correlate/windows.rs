@@ -147,9 +147,9 @@ impl<S: Store> Work<'_, '_, S> {
         }
         let mut starts = windows_of(self.rule, self.correlation, entries.iter());
         // Somebody may have left word of a day since that was looked at.
-        for (date, announce) in self.correlator.open_days(self.rule).await?.into_values() {
-            let from = date.and_time(chrono::NaiveTime::MIN).and_utc();
-            for start in touched(self.correlation, self.rule.window, from, from).filter(|_| announce) {
+        for open in self.correlator.open_days(self.rule).await?.into_iter().filter(|open| open.announce) {
+            let from = time::midnight(open.date);
+            for start in touched(self.correlation, self.rule.window, from, from) {
                 starts.insert(start, true);
             }
         }

@@ -11,9 +11,12 @@ use crate::rules::error::Reporter;
 /// How far back is looked at the most: a day's counts are small, but each day is a file.
 pub(super) const LONGEST: TimeDelta = TimeDelta::weeks(26);
 
-/// A group is compared with itself once it was there this long before, if the correlation does not say: so many times each
-/// hour of the week was there, the least of which a median says anything.
+/// A group is compared with itself once it was there this long before, if the correlation does not say: each hour of the week
+/// was there four times then.
 const KNOWN: TimeDelta = TimeDelta::weeks(4);
+
+/// More than that nobody does in an hour or a day.
+const MOST: u64 = 1_000_000;
 
 /// The types, as a correlation names them.
 pub(super) const TYPES: [&str; 4] = ["unusual_count", "unusual_hour", "first_value", "return"];
@@ -128,8 +131,9 @@ pub(super) fn read(
         }
     };
     let said = said(kind, takes, condition, line, report);
-    let must = |is_said: bool, key: &str, example: &str, report: &mut Reporter<'_>| {
-        if !is_said {
+    // What is there and not understood is reported already.
+    let must = |key: &str, example: &str, report: &mut Reporter<'_>| {
+        if !condition.contains_key(key) {
             report.at(line, format!("{kind} needs `{key}` in its condition, as in `{example}`"));
         }
     };
@@ -138,26 +142,27 @@ pub(super) fn read(
     }
     let known = said.known.unwrap_or(KNOWN);
     if kind != "return" && known > timespan {
-        report.at(line, format!("known ({}) is longer than the timespan", in_units(known)));
+        let is_said = if said.known.is_none() { ", 28 days if not said," } else { "" };
+        report.at(line, format!("known{is_said} is longer than the timespan"));
     }
     let looks_for = match kind {
         "unusual_count" => {
-            must(said.at_least.is_some(), "gte", "gte: 30", report);
-            must(said.deviations.is_some(), "deviations", "deviations: 6", report);
+            must("gte", "gte: 30", report);
+            must("deviations", "deviations: 6", report);
             check_weeks(known, line, report);
             Unusual::Count { at_least: said.at_least?, deviations: said.deviations? }
         }
         "unusual_hour" => {
-            must(said.at_least.is_some(), "gte", "gte: 5", report);
+            must("gte", "gte: 5", report);
             check_weeks(known, line, report);
             Unusual::Hour { at_least: said.at_least? }
         }
         "first_value" => {
-            must(said.field.is_some(), "field", "field: watch.object", report);
+            must("field", "field: watch.object", report);
             Unusual::Value { field: vec![said.field?], at_least: said.at_least.unwrap_or(1) }
         }
         _ => {
-            must(said.silent.is_some(), "silent", "silent: 30d", report);
+            must("silent", "silent: 30d", report);
             let silent = said.silent?;
             if silent >= timespan {
                 report.at(line, "silent is as long as the timespan, so nobody could be known before");
@@ -188,11 +193,11 @@ fn said(kind: &str, takes: &[&str], condition: &Map<String, Value>, line: u64, r
                 continue;
             }
             "gte" => {
-                said.at_least = value.as_u64().filter(|number| *number > 0);
+                said.at_least = value.as_u64().filter(|number| (1..=MOST).contains(number));
                 said.at_least.is_some()
             }
             "deviations" => {
-                said.deviations = value.as_f64().filter(|number| *number >= 1.0);
+                said.deviations = value.as_f64().filter(|number| (1.0..=100.0).contains(number));
                 said.deviations.is_some()
             }
             "field" => {
@@ -210,8 +215,8 @@ fn said(kind: &str, takes: &[&str], condition: &Map<String, Value>, line: u64, r
         };
         if !understood {
             let message = match key.as_str() {
-                "gte" => "gte is a whole number from 1 on".to_owned(),
-                "deviations" => "deviations is a number from 1 on".to_owned(),
+                "gte" => "gte is a whole number from 1 to 1,000,000".to_owned(),
+                "deviations" => "deviations is a number from 1 to 100".to_owned(),
                 "field" => "field is the name of one field".to_owned(),
                 _ => format!("{key} is a number of whole days, as in `28d`"),
             };

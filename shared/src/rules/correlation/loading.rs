@@ -55,6 +55,15 @@ enum PendingTest {
     Together(Option<String>),
 }
 
+impl PendingTest {
+    fn fields(&self) -> &[String] {
+        match self {
+            Self::Ready(test) => test.fields(),
+            Self::Together(_) => &[],
+        }
+    }
+}
+
 impl PendingCorrelation {
     /// Reads a correlation, reporting what is wrong with it by itself.
     pub(in crate::rules) fn read(
@@ -153,7 +162,9 @@ fn checked_timespan(section: &CorrelationSection, report: &mut Reporter<'_>) -> 
     // Months and years have no one length.
     let is_exact = text.value.ends_with(['s', 'm', 'h', 'd', 'w']);
     let seconds = Timespan::parse(&text.value).ok().and_then(|span| i64::try_from(span.seconds).ok());
-    let is_of_weeks = baseline::TYPES.contains(&section.kind.value.as_str());
+    let kind = section.kind.value.as_str();
+    // One that there is none of is told of as such.
+    let is_of_weeks = baseline::TYPES.contains(&kind) || !TYPES.split([',', ' ']).any(|known| known == kind);
     let longest = if is_of_weeks { baseline::LONGEST } else { LONGEST };
     let timespan = seconds
         .and_then(TimeDelta::try_seconds)
@@ -402,6 +413,9 @@ impl Loading<'_> {
         }
         if matches!(test, PendingTest::Ready(Test::Unusual(_))) && rule.window.length() != TimeDelta::days(1) {
             wrong("days are compared, so the alert window (`watch.window`) is `1d`".to_owned());
+        }
+        if let Some(same) = group_by.iter().find(|name| test.fields().contains(name)) {
+            wrong(format!("{same} is what events have in common, so there is nothing to see of its values"));
         }
         let named = |name: &str| all.iter().position(|rule| rule.name == name || rule.id == name);
         let group_by = group_by.into_iter().map(|name| group_field(name, &aliases, &all, &mut wrong)).collect();
