@@ -4,6 +4,7 @@
 #![allow(clippy::doc_markdown)]
 
 mod impact;
+mod inventory;
 mod webhooks;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use immuta_watch::rules::{Level, Question};
 use crate::place::Place;
 
 pub(crate) use impact::ShowImpact;
+pub(crate) use inventory::{AskInventory, ImportInventory, Inventory, InventoryCommand};
 pub(crate) use webhooks::{
     Action, DEFAULT_KEY, DecideWebhooks, ImmutaOptions, ListWebhooks, MatchesOfWebhooks, PlanWebhooks,
     RegisterWebhooks, RemoveWebhooks, Replay, TargetOptions, Webhooks, WebhooksCommand,
@@ -48,6 +50,8 @@ pub(crate) enum Command {
     Explain(ExplainAlert),
     /// Compare access before and after a change of a policy, tag or attribute
     Impact(ShowImpact),
+    /// Take in what you list in Immuta, and ask who holds what, who holds too much, and which data sources were left out
+    Inventory(Inventory),
     /// Check a pack of rules, run its examples, or explain why a rule matches an event or does not
     Rules(Rules),
     /// Check a pack and a configuration, and put them in force for the functions that watch a lake

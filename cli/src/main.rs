@@ -24,6 +24,7 @@ fn main() -> std::process::ExitCode {
         Command::Alerts(alerts) => commands::alerts::list(alerts),
         Command::Explain(explain) => commands::explain::explain(explain),
         Command::Impact(impact) => commands::impact::impact(impact),
+        Command::Inventory(inventory) => commands::inventory::inventory(inventory),
         Command::Rules(rules) => commands::rules::rules(rules),
         Command::Publish(publish) => commands::publish::publish(publish),
         Command::Backfill(backfill) => commands::backfill::backfill(backfill),

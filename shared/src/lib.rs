@@ -11,8 +11,8 @@
 //!
 //! A webhook's notification takes the shorter way: [`webhook`] ─▶ event ─▶ rules ─▶ alerts.
 //!
-//! [`webhook`], [`event`], [`counterpart`], [`circumstances`], [`rules`], [`findings`], [`alerts`] and [`report`] are pure: no
-//! I/O but temporary files for what does not fit in memory, no clock, no cloud type. [`export`], [`lake`], [`backfill`], [`reconcile`],
+//! [`webhook`], [`event`], [`counterpart`], [`circumstances`], [`rules`], [`findings`], [`alerts`], [`inventory`] and [`report`] are
+//! pure: no I/O but temporary files for what does not fit in memory, no clock, no cloud type. [`export`], [`lake`], [`backfill`], [`reconcile`],
 //! [`immuta`] and the senders of [`notify`] are the edges; [`function`] is what the functions share; [`doctor`] looks at all of
 //! it; [`aws`] says how AWS is called.
 
@@ -30,6 +30,7 @@ pub mod export;
 pub mod findings;
 pub mod function;
 pub mod immuta;
+pub mod inventory;
 pub mod lake;
 pub mod notify;
 pub mod reconcile;

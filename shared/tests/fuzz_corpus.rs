@@ -10,6 +10,8 @@ use std::path::Path;
 mod event_view;
 #[path = "../../fuzz/harness/export_reader.rs"]
 mod export_reader;
+#[path = "../../fuzz/harness/inventory_file.rs"]
+mod inventory_file;
 #[path = "../../fuzz/harness/notification.rs"]
 mod notification;
 #[path = "../../fuzz/harness/rule_loader.rs"]
@@ -44,4 +46,9 @@ fn the_loader_of_rules_holds_what_it_promises() {
 #[test]
 fn what_a_webhook_sends_holds_what_it_promises() {
     replay("notification", notification::check);
+}
+
+#[test]
+fn a_file_of_lists_holds_what_it_promises() {
+    replay("inventory_file", inventory_file::check);
 }

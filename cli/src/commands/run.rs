@@ -117,7 +117,9 @@ fn correlate(
     is_watched: bool,
 ) -> Result<CorrelatedTally> {
     let taken = if notify || !is_watched { Taken::All } else { Taken::Silent };
-    let correlator = Correlator { store, clock: &SystemClock, pack, configuration, lake, taken, until: None };
+    // Where no functions are, what an attempt with another pack left behind is nobody else's.
+    let alone = !is_watched;
+    let correlator = Correlator { store, clock: &SystemClock, pack, configuration, lake, taken, alone, until: None };
     let mut tally = CorrelatedTally::default();
     block_on(async {
         let lateness = configuration.correlations.lateness.delta();

@@ -65,6 +65,9 @@ fn print(arguments: &Verify, found: &Verification) -> Result<()> {
         number(counts.access),
         number(counts.changes)
     )?;
+    if found.lists > 0 {
+        say!("  {} of the inventory read", counted(found.lists, "list"))?;
+    }
     if found.problems.is_empty() {
         say!("{} the lake is whole", styled(GREEN, "ok"))?;
         if arguments.exports.is_empty() {
@@ -84,6 +87,7 @@ fn print_json(found: &Verification) -> Result<()> {
         "problems": problems,
         "manifests": found.manifests,
         "files": found.files,
+        "lists": found.lists,
         "exports_recounted": found.exports_recounted,
         "exports_absent": found.exports_absent,
         "counts": found.counts,

@@ -1,5 +1,5 @@
 //! The task `close-day`: what can be told only once the log is known to be whole. What did not happen, and what changes did to
-//! access.
+//! access, and who came to hold permissions together that should be apart.
 
 use std::collections::BTreeSet;
 
@@ -23,13 +23,16 @@ impl Sweeper {
             (Err(error), _) | (_, Err(error)) => return Came::failed(invocation, error.to_string()),
         };
         // Before the watermark is moved: what fails is done again with the next run.
-        let moved_access = match moved {
-            Some(stretch) => Box::pin(self.tell_of_impacts(in_force, stretch, invocation)).await,
-            None => Ok(0),
+        let (moved_access, held_together) = match moved {
+            Some(stretch) => {
+                let moved_access = Box::pin(self.tell_of_impacts(in_force, stretch, invocation)).await;
+                (moved_access, Box::pin(self.tell_of_combinations(in_force, stretch, invocation)).await)
+            }
+            None => (Ok(0), Ok(0)),
         };
-        let moved_access = match moved_access {
-            Ok(told) => told,
-            Err(reason) => return Came::failed(invocation, reason),
+        let (moved_access, held_together) = match (moved_access, held_together) {
+            (Ok(moved_access), Ok(held_together)) => (moved_access, held_together),
+            (Err(reason), _) | (_, Err(reason)) => return Came::failed(invocation, reason),
         };
         let complete = match move_watermark(store, lateness, now).await {
             Ok(complete) => complete,
@@ -61,6 +64,7 @@ impl Sweeper {
             "withdrawn": correlated.withdrawn + closed.withdrawn,
             "left": correlated.left + closed.left,
             "moved_access": moved_access,
+            "held_together": held_together,
         });
         Came { line, answer: Ok(answer) }
     }

@@ -3,6 +3,7 @@
 
 mod changes;
 mod close_day;
+mod combinations;
 mod deliver;
 mod history;
 mod impacts;

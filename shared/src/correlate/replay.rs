@@ -23,9 +23,8 @@ pub fn reach(correlation: &Correlation) -> (TimeDelta, TimeDelta) {
     let (span, nothing) = (correlation.timespan, TimeDelta::zero());
     match correlation.test {
         Test::Absent(Look::After) => (nothing, span),
-        Test::Absent(Look::Before) => (span, nothing),
+        Test::Absent(Look::Before) | Test::Unusual(_) => (span, nothing),
         Test::Absent(Look::Around) => (span, span),
-        Test::Unusual(_) => (span, nothing),
         _ => (span * 2, nothing),
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::fields::table::{DATA_SOURCES, USERS_AND_GROUPS};
+use super::fields::table::{DATA_SOURCES, GROUPS, USERS, USERS_AND_GROUPS};
 use super::fields::{Field, resources};
 use super::json::Json;
 use super::record::Event;
@@ -13,7 +13,7 @@ use super::record::Event;
 ///
 /// Two people may share a name, so names count only where the identifiers say nothing: where one side has none, or they are
 /// of different kinds (`7` and `ann@example.com`).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Party {
     /// Identifiers, in whatever form the record has them, in lower case
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
@@ -25,9 +25,20 @@ pub struct Party {
 
 /// Where a payload itself names who or what a change is about.
 const SUBJECT_KEYS: [&str; 3] = ["user", "subject", "group"];
+const USER_KEYS: [&str; 2] = ["user", "subject"];
+const GROUP_KEYS: [&str; 1] = ["group"];
 const OBJECT_KEYS: [&str; 4] = ["dataSource", "datasource", "dataSources", "datasources"];
 
 impl Party {
+    /// As a list has it: by an identifier, a name, or both.
+    #[must_use]
+    pub fn called_so(id: &str, name: &str) -> Self {
+        let mut party = Self::default();
+        add_text(&mut party.ids, id);
+        add_text(&mut party.names, name);
+        party
+    }
+
     /// Who did it.
     #[must_use]
     pub fn actor(record: Json<'_>) -> Self {
@@ -43,6 +54,21 @@ impl Party {
     #[must_use]
     pub fn subjects_of(event: &Event<'_>) -> Vec<Self> {
         Self::subjects(event.record().json(), event.field(Field::Subject))
+    }
+
+    /// The users alone that an event is about.
+    #[must_use]
+    pub fn users_of(event: &Event<'_>) -> Vec<Self> {
+        let groups = event.field(Field::Group);
+        let named: Vec<Cow<'_, str>> =
+            event.field(Field::Subject).iter().filter(|name| !groups.contains(name)).cloned().collect();
+        parties(event.record().json(), USERS, &USER_KEYS, &named)
+    }
+
+    /// The groups alone that an event is about.
+    #[must_use]
+    pub fn groups_of(event: &Event<'_>) -> Vec<Self> {
+        parties(event.record().json(), GROUPS, &GROUP_KEYS, event.field(Field::Group))
     }
 
     /// The data sources that an event is about.
@@ -104,8 +130,14 @@ fn is_number(id: &str) -> bool {
 }
 
 fn add(to: &mut Vec<String>, value: Option<Json<'_>>) {
-    let text = value.and_then(Json::as_text).map(|text| text.trim().to_lowercase());
-    to.extend(text.filter(|text| !text.is_empty() && text != "unknown"));
+    if let Some(text) = value.and_then(Json::as_text) {
+        add_text(to, &text);
+    }
+}
+
+fn add_text(to: &mut Vec<String>, text: &str) {
+    let text = text.trim().to_lowercase();
+    to.extend((!text.is_empty() && text != "unknown").then_some(text));
 }
 
 #[cfg(test)]
@@ -145,5 +177,26 @@ mod tests {
             [party(&["7"], &["Ann"]), party(&["8"], &["sales"]), party(&["12"], &["Bob"])]
         );
         assert_eq!(Party::objects_of(&event), [party(&["9"], &[])]);
+    }
+
+    #[test]
+    fn the_user_of_a_membership_is_told_from_the_group() {
+        for (line, user) in [
+            (
+                r#"{"targets":[{"type":"GROUP","id":"31","name":"Auditors"}],"relatedResources":[{"type":"USER","id":"977","name":"Tom"}],
+                    "auditPayload":{"type":"GroupMemberAddedAuditPayload"}}"#,
+                party(&["977"], &["Tom"]),
+            ),
+            (
+                r#"{"auditPayload":{"type":"GroupMemberAddedAuditPayload","groupName":"Auditors","user":{"id":"6030","name":"Ana"}}}"#,
+                party(&["6030"], &["Ana"]),
+            ),
+        ] {
+            let record = Record::parse(line.as_bytes()).unwrap();
+            let event = Event::of(&record);
+            assert_eq!(Party::users_of(&event), [user]);
+            let [group] = &Party::groups_of(&event)[..] else { panic!("{line}") };
+            assert!(group.is(&party(&[], &["auditors"])));
+        }
     }
 }

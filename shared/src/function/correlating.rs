@@ -50,6 +50,7 @@ impl Desk {
             configuration: &in_force.configuration,
             lake: &self.lake,
             taken,
+            alone: false,
             until: Some(Utc::now() + time),
         }
     }

@@ -42,8 +42,20 @@ pub async fn visit_alerts(
     dates: impl RangeBounds<NaiveDate>,
     visit: &mut (dyn FnMut(Alert) + Send),
 ) -> Result<(), ReadError> {
+    visit_alerts_on(store, |date| dates.contains(&date), visit).await
+}
+
+/// The same for dates that do not follow on each other.
+///
+/// # Errors
+/// [`ReadError`]
+pub async fn visit_alerts_on(
+    store: &impl Store,
+    is_wanted: impl Fn(NaiveDate) -> bool,
+    visit: &mut (dyn FnMut(Alert) + Send),
+) -> Result<(), ReadError> {
     let committed = Committed::in_lake(store).await?;
-    for (_, files) in committed.alerts.iter().filter(|(date, _)| dates.contains(date)) {
+    for (_, files) in committed.alerts.iter().filter(|(date, _)| is_wanted(**date)) {
         let folded = Alert::fold(read_files::<Contribution>(store, files.iter(), |_| true).await?);
         let approvals = committed.approvals_for(store, folded.values()).await?;
         for folded in folded.into_values() {

@@ -57,6 +57,8 @@ pub struct Correlator<'c, S> {
     pub lake: &'c str,
     /// Which entries it takes
     pub taken: Taken,
+    /// Whether nobody else correlates in this lake, with another pack perhaps
+    pub alone: bool,
     /// No correlation is begun after this
     pub until: Option<DateTime<Utc>>,
 }
@@ -158,7 +160,7 @@ impl<S: Store> Correlator<'_, S> {
             match standing(self.store, &entry.name).await {
                 Ok(Standing::InForce(mut touched, etag)) => {
                     if touched.pack != self.pack.hash() {
-                        if age.is_some_and(|age| age < OF_ANOTHER_PACK) {
+                        if !self.alone && age.is_some_and(|age| age < OF_ANOTHER_PACK) {
                             continue;
                         }
                         self.pack.hash().clone_into(&mut touched.pack);

@@ -63,9 +63,20 @@ impl LedgerFiles {
         Some(Reach { first: self.first?, last: self.last?, dates })
     }
 
+    /// The first date that has events; none if no event has a time.
+    #[must_use]
+    pub fn first_date(&self) -> Option<NaiveDate> {
+        self.access.keys().chain(self.changes.keys()).min().copied()
+    }
+
     /// The dates that have changes, in order.
     pub(super) fn dates_of_changes(&self) -> impl DoubleEndedIterator<Item = NaiveDate> + '_ {
         self.changes.keys().copied()
+    }
+
+    /// The dates that have queries, in order.
+    pub(super) fn dates_of_access(&self) -> impl Iterator<Item = NaiveDate> + '_ {
+        self.access.keys().copied()
     }
 
     /// The files of a ledger of a date, in the order of names.

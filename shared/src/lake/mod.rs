@@ -16,6 +16,7 @@ mod correlate;
 mod correlated;
 mod directory;
 mod impacts;
+mod inventory;
 mod judge;
 mod lease;
 mod ledgers;
@@ -29,6 +30,7 @@ pub mod packs;
 mod profiles;
 mod s3;
 mod signals;
+mod standing;
 mod store;
 mod time_line;
 mod touched;
@@ -37,7 +39,7 @@ mod watermark;
 
 pub(crate) use at_once::{SMALL_FILES, at_once};
 
-pub use alerts::{ReadError, alerts_committed, read_alert, read_approvals, visit_alerts};
+pub use alerts::{ReadError, alerts_committed, read_alert, read_approvals, visit_alerts, visit_alerts_on};
 pub use announced::{Announced, announced, received_within};
 pub use arrived::find_receipt;
 pub use audited::{Audited, AuditedBatch, AuditedFile};
@@ -47,6 +49,7 @@ pub use correlate::{CorrelateError, CorrelatedTally, Correlator, Taken};
 pub(crate) use correlated::{Header, is_correlated, version_of};
 pub use directory::DirectoryStore;
 pub use impacts::{FindError, NewestChanges, find_change, impacts, newest_changes};
+pub use inventory::{ListPlace, keep_list, lists, place_of};
 pub use judge::Judge;
 pub use ledgers::LedgerFiles;
 pub use local_export::LocalExport;
@@ -58,6 +61,7 @@ pub use s3::{
     ExportPages, ListedObject, Listing, PassedOver, S3Address, S3AddressError, S3Export, S3Store, is_s3, list_exports,
     was_replaced,
 };
+pub use standing::{changes, coverage, standing};
 pub use store::{Condition, ETag, Entry, Store, StoreError, Stored, Written};
 pub use time_line::read_time_line;
 pub use verify::{Problem, Verification, verify};

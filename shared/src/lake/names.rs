@@ -71,9 +71,11 @@
 //!
 //! One that contributes to an alert is a source like an export, with a manifest that names its files below `alerts/`.
 //!
-//! What lies below `packs/` comes from people: no manifest names it, and functions read it.
+//! What lies below `packs/` and `inventory/` comes from people: no manifest names it, and functions read it.
 //!
 //! ```text
+//! inventory/date=YYYY-MM-DD/<kind>.ndjson          what somebody listed in Immuta on a day: `data-sources`, `permissions` or
+//!                                                  `group-members`
 //! packs/<hash>/bundle.json                         a pack and a configuration, as published; never changed
 //! packs/current                                    which of them is in force, and which were before
 //! ```
@@ -87,6 +89,7 @@ use crate::digest;
 use crate::export::SourceId;
 use crate::findings::Area;
 use crate::findings::ledger::Ledger;
+use crate::inventory::ListKind;
 use crate::rules::RuleId;
 
 /// The folder of manifests.
@@ -140,6 +143,8 @@ pub const PROFILES: &str = "profiles/";
 /// The folders of files that manifests name.
 pub const DATA: [&str; 6] = ["ledger/", "rollups/", ALERTS, APPROVALS, SIGNALS, "quarantine/"];
 
+/// The folder of what people listed in Immuta.
+pub const INVENTORY: &str = "inventory/";
 /// The folder of published packs and configurations.
 pub const PACKS: &str = "packs/";
 /// Says which bundle is in force.
@@ -158,7 +163,7 @@ pub fn is_plain(name: &str) -> bool {
 pub fn is_in_a_folder(name: &str) -> bool {
     let folders = [
         MANIFESTS, LEASES, CORRELATED, TOUCHED, OPEN, PROFILES, OUTBOX, NOTICES, DELIVERIES, RECONCILE, DOCTOR,
-        WEBHOOKS, PACKS,
+        WEBHOOKS, INVENTORY, PACKS,
     ];
     folders.iter().chain(&DATA).any(|folder| name.starts_with(folder))
 }
@@ -167,6 +172,19 @@ pub fn is_in_a_folder(name: &str) -> bool {
 #[must_use]
 pub fn probe(drawn: u128) -> String {
     format!("{DOCTOR}{drawn:032x}.json")
+}
+
+/// The list of a kind and date.
+#[must_use]
+pub fn inventory(kind: ListKind, date: NaiveDate) -> String {
+    format!("{INVENTORY}date={}/{}.ndjson", date.format("%Y-%m-%d"), kind.stem())
+}
+
+/// The kind and date of the list with this name; none if it is no list's.
+#[must_use]
+pub fn inventory_of(name: &str) -> Option<(ListKind, NaiveDate)> {
+    let date = date_of(name)?;
+    ListKind::ALL.into_iter().find(|kind| inventory(*kind, date) == name).map(|kind| (kind, date))
 }
 
 /// A bundle of a pack and a configuration, by its hash.
@@ -484,6 +502,10 @@ mod tests {
         let found = day.and_hms_opt(9, 30, 0).unwrap().and_utc();
         assert_eq!(late_deliveries_of(found, "high"), "deliveries/date=2026-11-02/late/09-high/");
         assert_eq!(late_day_of("deliveries/date=2026-11-02/late/09-high/chat.json"), Some(day));
+        let list = inventory(ListKind::GroupMember, day);
+        assert_eq!(list, "inventory/date=2026-11-02/group-members.ndjson");
+        assert_eq!(inventory_of(&list), Some((ListKind::GroupMember, day)));
+        assert!(is_in_a_folder(&list) && inventory_of("inventory/date=2026-11-02/other.ndjson").is_none());
         let received = DateTime::parse_from_rfc3339("2026-11-02T23:04:05.006Z").unwrap().to_utc();
         let name = receipt("5c0f", received);
         assert_eq!(name, "webhooks/date=2026-11-02/5c0f-230405006.json");

@@ -13,6 +13,7 @@ use super::at_once::at_once;
 use super::columns::{column, each_batch};
 use super::commit::OpenExport;
 use super::correlated;
+use super::inventory;
 use super::manifest::{CommittedFile, Manifest, read_manifests};
 use super::names;
 use super::profiles;
@@ -52,6 +53,8 @@ pub struct Verification {
     pub manifests: u64,
     /// Files of manifests read
     pub files: u64,
+    /// Lists of the inventory read
+    pub lists: u64,
     /// Exports counted again, line by line
     pub exports_recounted: u64,
     /// Manifests whose export was not there to count
@@ -128,6 +131,13 @@ pub async fn verify<E: OpenExport>(
                 &entry.name,
                 format!("it is damaged ({what}); remove it, and it is counted again when it is asked for"),
             );
+        }
+    }
+    for entry in store.list(names::INVENTORY).await? {
+        let Some(stored) = store.get(&entry.name).await? else { continue };
+        found.lists += 1;
+        if let Err(what) = inventory::check(&entry.name, &stored.content) {
+            found.problem(&entry.name, what);
         }
     }
     for entry in store.list(names::LEASES).await? {

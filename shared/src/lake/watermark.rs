@@ -60,7 +60,8 @@ fn last_event_before(manifest: &Manifest, now: DateTime<Utc>) -> Option<DateTime
     if last <= now {
         return Some(last);
     }
-    let days = manifest.files.iter().filter_map(|file| names::date_of(&file.name)).filter(|date| *date != time::UNDATED);
+    let days =
+        manifest.files.iter().filter_map(|file| names::date_of(&file.name)).filter(|date| *date != time::UNDATED);
     days.map(time::midnight).filter(|day| *day <= now).max()
 }
 

@@ -27,6 +27,6 @@ pub use deliver::{DeliverError, Failures, Office, Tally, written};
 pub use deliveries::{Summary, Telling, deliveries_of, is_in_the_outbox, summaries_since, withdrawn};
 pub use message::{Fact, Kind, Message, Place};
 pub use messenger::{Messenger, Sent};
-pub use notice::{AccessMoved, Notice, read_notice};
+pub use notice::{AccessMoved, HeldTogether, Notice, read_notice};
 pub use senders::Senders;
 pub use withdrawal::Withdrawn;

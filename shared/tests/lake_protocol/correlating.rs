@@ -111,6 +111,7 @@ pub(crate) fn correlator<'c, S>(store: &'c S, clock: &'c TestClock) -> Correlato
         configuration: &CONFIGURATION,
         lake: "s3://lake/",
         taken: Taken::All,
+        alone: false,
         until: None,
     }
 }

@@ -42,8 +42,9 @@ impl World {
         let committed = lake.commit(&export, &context, false, announcer, &mut |_| {}).await.unwrap();
         assert!(matches!(committed, Committed::Committed(_)));
         let (store, pack, configuration) = (&self.store, &self.pack, &self.configuration);
-        let taken = Taken::Announced;
-        let correlator = Correlator { store, clock: &clock, pack, configuration, lake: LAKE, taken, until: None };
+        let (taken, alone) = (Taken::Announced, false);
+        let correlator =
+            Correlator { store, clock: &clock, pack, configuration, lake: LAKE, taken, alone, until: None };
         assert_eq!(correlator.correlate().await.unwrap().left, 0);
     }
 

@@ -86,8 +86,11 @@ fn unusual(rule: &str, actor: &str, day: i64, reads: &[Read]) -> BTreeSet<String
             *hours.entry(read.at.div_euclid(HOUR) * HOUR).or_default() += 1;
             hours
         });
-        let hours: BTreeSet<i64> =
-            hours.into_iter().filter(|(hour, many)| usually(*hour).len() >= 3 && is_unusual(*many, usually(*hour))).map(|(hour, _)| hour).collect();
+        let hours: BTreeSet<i64> = hours
+            .into_iter()
+            .filter(|(hour, many)| usually(*hour).len() >= 3 && is_unusual(*many, usually(*hour)))
+            .map(|(hour, _)| hour)
+            .collect();
         let in_one = |read: &&&&Read| hours.contains(&(read.at.div_euclid(HOUR) * HOUR));
         of_day.iter().filter(in_one).map(|read| read.id.clone()).collect()
     };

@@ -64,7 +64,10 @@ impl Before {
             }
             Self::NeverAt { hours, weeks } => {
                 let hours: Vec<String> = hours.iter().map(|hour| hour_text(*hour)).collect();
-                format!("nothing around that hour of the week (from {}) in the {weeks} weeks before in which there was anything", hours.join(" and "))
+                format!(
+                    "nothing around that hour of the week (from {}) in the {weeks} weeks before in which there was anything",
+                    hours.join(" and ")
+                )
             }
             Self::NotThere { values, in_all, since } => {
                 let more = in_all.saturating_sub(NAMED);

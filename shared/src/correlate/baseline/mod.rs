@@ -121,13 +121,7 @@ impl Past {
         self.values.retain(|_, last| *last >= oldest);
     }
 
-    fn judge(
-        &self,
-        date: NaiveDate,
-        day: &OfGroup,
-        baseline: &Baseline,
-        numbers: &Numbers<String>,
-    ) -> Option<Found> {
+    fn judge(&self, date: NaiveDate, day: &OfGroup, baseline: &Baseline, numbers: &Numbers<String>) -> Option<Found> {
         let asks_for_values = matches!(baseline.looks_for, Unusual::Value { .. });
         let since = self.days.iter().find(|day| day.has_values || !asks_for_values)?.date;
         if since > date - baseline.known {

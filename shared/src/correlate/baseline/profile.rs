@@ -113,15 +113,14 @@ impl<'c> Profiling<'c> {
 
 impl OfGroup {
     fn keep(&mut self, value: &str, first: First) {
-        match self.values.get_mut(value) {
-            Some(known) => *known = first.min(*known),
-            None => {
-                self.values.insert(value.to_owned(), first);
-                // Which are left out must not depend on the order in which they come.
-                if self.values.len() > MOST_VALUES {
-                    self.values.pop_last();
-                }
-            }
+        if let Some(known) = self.values.get_mut(value) {
+            *known = first.min(*known);
+            return;
+        }
+        self.values.insert(value.to_owned(), first);
+        // Which are left out must not depend on the order in which they come.
+        if self.values.len() > MOST_VALUES {
+            self.values.pop_last();
         }
     }
 

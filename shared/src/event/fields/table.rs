@@ -50,8 +50,10 @@ use Place::{
     ActorIsSubject, Always, BelowRelated, BelowTarget, Notification, Payload, PayloadOf, Record, Related, Target,
 };
 
-const USERS: &[&str] = &["USER", "PROFILE", "SERVICE_ACCOUNT"];
-const GROUPS: &[&str] = &["GROUP", "USER_GROUP"];
+/// The types of entries that stand for a user.
+pub(in crate::event) const USERS: &[&str] = &["USER", "PROFILE", "SERVICE_ACCOUNT"];
+/// The types of entries that stand for a group.
+pub(in crate::event) const GROUPS: &[&str] = &["GROUP", "USER_GROUP"];
 /// The types of entries that stand for a user or a group.
 pub(in crate::event) const USERS_AND_GROUPS: &[&str] = &["USER", "PROFILE", "SERVICE_ACCOUNT", "GROUP", "USER_GROUP"];
 /// The types of entries that stand for a data source.

@@ -198,7 +198,8 @@ impl<S: Store> Work<'_, '_, S> {
 
 /// The names of the files of a date, in order.
 fn of_date(files: &SignalFiles, date: NaiveDate) -> Vec<&str> {
-    let mut names: Vec<&str> = files.values().filter_map(|dates| dates.get(&date)).flatten().map(String::as_str).collect();
+    let mut names: Vec<&str> =
+        files.values().filter_map(|dates| dates.get(&date)).flatten().map(String::as_str).collect();
     names.sort_unstable();
     names
 }

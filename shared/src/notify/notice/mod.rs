@@ -1,6 +1,7 @@
 //! Notices: alerts that the watcher raises about its own work, and about what should agree and does not.
 
 mod access_moved;
+mod held_together;
 mod text;
 
 use std::collections::BTreeMap;
@@ -8,6 +9,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 pub use access_moved::AccessMoved;
+pub use held_together::HeldTogether;
 
 use super::announcement::{Announcement, Candidate, RuleWindow, Settled};
 use super::compose;
@@ -89,6 +91,8 @@ pub enum Notice {
     },
     /// A change of a policy, tag or attribute moved access
     AccessMoved(AccessMoved),
+    /// Somebody was given a permission that should be apart from one that they hold already
+    HeldTogether(HeldTogether),
     /// Another pack or configuration is in force
     PackChanged {
         /// The bundle before, if there was one
@@ -110,6 +114,7 @@ const NOTIFICATIONS_NOT_AUDITED: &str = "8a3d7f0e-6f0c-4c1b-9d0e-2f6f3b1d5a31";
 const CHANGES_NOT_ANNOUNCED: &str = "8a3d7f0e-6f0c-4c1b-9d0e-2f6f3b1d5a32";
 const EXPORT_NOT_CLASSIFIED: &str = "8a3d7f0e-6f0c-4c1b-9d0e-2f6f3b1d5a21";
 const ACCESS_MOVED: &str = "8a3d7f0e-6f0c-4c1b-9d0e-2f6f3b1d5a41";
+const HELD_TOGETHER: &str = "8a3d7f0e-6f0c-4c1b-9d0e-2f6f3b1d5a51";
 const EXPORTS_SILENT: &str = "8a3d7f0e-6f0c-4c1b-9d0e-2f6f3b1d5a22";
 
 impl Notice {
@@ -122,6 +127,7 @@ impl Notice {
             Notice::NotificationsNotAudited { .. } => (NOTIFICATIONS_NOT_AUDITED, "notifications_not_audited"),
             Notice::ChangesNotAnnounced { .. } => (CHANGES_NOT_ANNOUNCED, "changes_not_announced"),
             Notice::AccessMoved(_) => (ACCESS_MOVED, "access_moved"),
+            Notice::HeldTogether(_) => (HELD_TOGETHER, "held_together"),
             Notice::PackChanged { .. } => (PACK_CHANGED, "pack_changed"),
         }
     }
@@ -130,6 +136,7 @@ impl Notice {
         match self {
             Notice::ExportTooLarge { at, .. } | Notice::ExportGone { at, .. } | Notice::PackChanged { at, .. } => *at,
             Notice::AccessMoved(moved) => moved.at,
+            Notice::HeldTogether(held) => held.at,
             Notice::ExportNotClassified { since, .. } | Notice::ExportsSilent { since, .. } => *since,
             Notice::NotificationsNotAudited { received, .. } => *received,
             Notice::ChangesNotAnnounced { examples, .. } => {
@@ -152,6 +159,7 @@ impl Notice {
             Notice::NotificationsNotAudited { kind, all, .. } => vec![key("type", kind), key("receipts", all)],
             Notice::ChangesNotAnnounced { kind, all, .. } => vec![key("kind", kind), key("events", all)],
             Notice::AccessMoved(moved) => vec![key("event", &moved.event.to_string())],
+            Notice::HeldTogether(held) => held.key(),
             Notice::PackChanged { from, to, at, .. } => vec![
                 key("from", from.as_deref().unwrap_or_default()),
                 key("to", to),

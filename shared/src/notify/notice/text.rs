@@ -23,6 +23,7 @@ impl Notice {
                 changes_not_announced(kind, *count, examples, *events, *told, lake)
             }
             Notice::AccessMoved(moved) => moved.text(lake),
+            Notice::HeldTogether(held) => held.text(lake),
             Notice::PackChanged { from, to, by, .. } => pack_changed(from.as_deref(), to, by, lake),
         }
     }
@@ -193,7 +194,7 @@ fn key_of(uri: &str) -> &str {
     uri.strip_prefix("s3://").and_then(|rest| rest.split_once('/')).map_or("", |(_, key)| key)
 }
 
-fn in_words(time: DateTime<Utc>) -> String {
+pub(super) fn in_words(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
