@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 # What an alert of a planted correlation has in common with what the truth says of it.
-EXPECTED = ("rule", "level", "route", "first", "last")
+EXPECTED = ("rule", "level", "route", "first")
 # What is shown at the end.
 SHOWN = [("One of them", "permission_granted"), ("And one of several events", "sensitive_tag_stripped_and_restored")]
 

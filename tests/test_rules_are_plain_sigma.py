@@ -112,7 +112,7 @@ def test_what_pysigma_does_not_see_is_of_a_type_of_our_own():
         kind = OUR_OWN[file.stem]
         assert yaml.safe_load(file.read_text())["correlation"]["type"] == kind
         # Once pySigma knows the type, the file can end in .yml like any other.
-        with pytest.raises(SigmaError, match=kind):
+        with pytest.raises(SigmaError):
             SigmaCollection.from_yaml(file.read_text(), resolve_references=False)
 
 
